@@ -1,0 +1,248 @@
+"""The recipe: everything that a build depends on besides its sources, validated.
+
+A recipe is a TOML file (`recipes/lite.toml` is the default, commented). `Recipe.read` takes the
+name of one that ships with the package or a path, and `--set key=value` overrides on top.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from artsound.errors import UsageError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Strategy = Literal[
+    "image_audio", "image_audio_caption", "image_caption_audio", "image_caption_audio_caption"
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Media(_Section):
+    """Limits of the media checks; a file beyond one becomes a rejected row."""
+
+    max_image_pixels: int = Field(default=178_956_970, gt=0)
+    max_image_bytes: int = Field(default=256 * 2**20, gt=0)
+    min_image_side: int = Field(default=16, gt=0)
+    max_audio_bytes: int = Field(default=256 * 2**20, gt=0)
+    min_audio_s: float = Field(default=5.0, ge=0)
+    max_audio_s: float = Field(default=3600.0, gt=0)
+    silence_dbfs: float = Field(default=-60.0, le=0)
+
+
+class Refinement(_Section):
+    """When a caption is asked for again (paper, section 3.2).
+
+    Attributes:
+        threshold: a score below it is a failure.
+        max_regenerations: how often a failed caption is asked for again.
+        keep: which attempt stays when all fall short, the best-scoring or the last.
+    """
+
+    threshold: Fraction = 0.80
+    max_regenerations: int = Field(default=3, ge=0, le=20)
+    keep: Literal["best", "last"] = "best"
+
+
+class ImageCaptions(Refinement):
+    """Artwork captions and ICScore (eq. 1)."""
+
+    captioner: str
+    clip_scorer: str
+    pac_scorer: str | None = None
+    gamma: Fraction = 0.35
+    min_chars: int = Field(default=80, ge=0)
+    max_chars: int = Field(default=2500, gt=0)
+    batch: int = Field(default=8, gt=0)
+
+
+class SegmentCaptions(_Section):
+    """Captions of the segments of a track.
+
+    Attributes:
+        segment_s: length of a segment in seconds.
+        tail: what becomes of the last, shorter segment: `drop`, as the LP-MusicCaps authors do,
+            or `keep` if it lasts at least `min_tail_s`. A track shorter than one segment is always
+            one segment.
+    """
+
+    captioner: str
+    segment_s: float = Field(default=10.0, gt=0)
+    tail: Literal["drop", "keep"] = "drop"
+    min_tail_s: float = Field(default=3.0, gt=0)
+    batch: int = Field(default=8, gt=0)
+
+
+class AudioCaptions(Refinement):
+    """Track captions fused from segment captions, and ACScore (eq. 2)."""
+
+    fuser: str
+    similarity: str
+    alpha: Fraction = 0.30
+    min_chars: int = Field(default=40, ge=0)
+    max_chars: int = Field(default=1200, gt=0)
+    batch: int = Field(default=8, gt=0)
+
+
+class Embeddings(_Section):
+    """Which embedders embed images, audio and both captions."""
+
+    embedders: tuple[str, ...] = Field(min_length=1)
+    batch: int = Field(default=16, gt=0)
+
+
+class Pairing(_Section):
+    """How tracks get their artworks (paper, section 3.3).
+
+    Attributes:
+        strategies: which modalities are compared; each gives a table `pairs/<strategy>`.
+        released: the strategy whose pairs are the dataset.
+        embedder: the embedder whose vectors are compared; one of `embeddings.embedders`.
+    """
+
+    strategies: tuple[Strategy, ...] = Field(default=("image_audio",), min_length=1)
+    released: Strategy = "image_audio"
+    embedder: str
+    method: Literal["greedy"] = "greedy"
+
+    @model_validator(mode="after")
+    def _released_is_built(self) -> Pairing:
+        if self.released not in self.strategies:
+            raise ValueError(f"released = {self.released!r} is not one of strategies")
+        return self
+
+
+class Release(_Section):
+    """How the dataset is cut into splits and shards.
+
+    Attributes:
+        held_out: share of the pairs kept for test and validation.
+        max_validation: how many of those are validation, at most half of them.
+    """
+
+    held_out: Fraction = 0.10
+    max_validation: int = Field(default=100, ge=0)
+    shard_bytes: int = Field(default=500_000_000, gt=0)
+    row_group_bytes: int = Field(default=100_000_000, gt=0)
+
+
+class Recipe(_Section):
+    """Everything that a build depends on besides its sources."""
+
+    name: str
+    summary: str = ""
+    seed: int = Field(default=0, ge=0)
+    shard_rows: int = Field(default=1000, gt=0)
+    media: Media = Media()
+    image_captions: ImageCaptions
+    segment_captions: SegmentCaptions
+    audio_captions: AudioCaptions
+    embeddings: Embeddings
+    pairing: Pairing
+    release: Release = Release()
+
+    @model_validator(mode="after")
+    def _pairing_has_embeddings(self) -> Recipe:
+        if self.pairing.embedder not in self.embeddings.embedders:
+            raise ValueError(
+                f"pairing.embedder = {self.pairing.embedder!r} is not one of embeddings.embedders"
+            )
+        return self
+
+    @classmethod
+    def read(cls, name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+        """Read a recipe by name or path.
+
+        Args:
+            name_or_path: a recipe that ships with the package, or a TOML file.
+            overrides: `key=value` settings such as `image_captions.threshold=0.7`; the value is
+                read as TOML, and as a plain string where it is not TOML.
+
+        Raises:
+            UsageError: there is no such recipe, or it is not valid; says where and why.
+        """
+        where, text = _text(str(name_or_path))
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{where} is not TOML: {error}") from error
+        for override in overrides:
+            _override(data, override)
+        return cls.parse(data, where)
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], where: str) -> Recipe:
+        """Validate a recipe given as a mapping; `where` names it in errors.
+
+        Raises:
+            UsageError: with the first wrong key, what is wrong with it, and how many more are.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            problems = error.errors()
+            first = problems[0]
+            key = ".".join(str(part) for part in first["loc"]) or "recipe"
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise UsageError(f"{where}: {key}: {_explain(cls, first)}{more}") from error
+
+
+def shipped_recipes() -> list[str]:
+    """Return the names of the recipes that ship with the package."""
+    folder = resources.files("artsound") / "recipes"
+    names = (item.name for item in folder.iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def _text(name: str) -> tuple[str, str]:
+    shipped = shipped_recipes()
+    if name in shipped:
+        source = resources.files("artsound") / "recipes" / f"{name}.toml"
+        return f"recipe {name}", source.read_text("utf-8")
+    path = Path(name)
+    if path.is_file():
+        try:
+            return str(path), path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read recipe {path}: {error}") from error
+    near = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no recipe {name!r}: {hint}give a TOML file or one of {', '.join(shipped)}")
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, equals, raw = override.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {override!r}: expected key=value, as in image_captions.keep=last")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw
+    *path, last = key.strip().split(".")
+    for part in path:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
+    data[last] = value
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    """Say what is wrong, and for an unknown key which one was probably meant."""
+    if problem["type"] != "extra_forbidden":
+        return str(problem["msg"])
+    *path, key = problem["loc"]
+    fields = model.model_fields
+    for part in path:
+        section = fields[str(part)].annotation
+        fields = section.model_fields if isinstance(section, type) else {}
+    near = difflib.get_close_matches(str(key), fields, n=1)
+    return f"no such setting; did you mean {near[0]!r}?" if near else "no such setting"

@@ -1,0 +1,74 @@
+"""What a stage is: it reads tables and sources and writes one table, shard by shard.
+
+A stage is a small class with one method that does the work, `run`. It never writes files, keeps no
+state and knows nothing of executors: `engine.py` calls it, commits what it returns, and resumes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+
+from artsound.recipe import Recipe
+from artsound.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Build:
+    """What every shard of a build may read; small, and picklable to worker processes.
+
+    Attributes:
+        recipe: everything that the result depends on, besides the sources.
+        workspace: where the tables are.
+        artworks: the artworks' archive or folder.
+        tracks: the tracks' archive or folder.
+    """
+
+    recipe: Recipe
+    workspace: Workspace
+    artworks: Path
+    tracks: Path
+
+
+class Stage(ABC):
+    """One step of a build.
+
+    Attributes:
+        table: the table that it writes, which is also the stage's name.
+        side_tables: tables that it writes beside the first, such as caption attempts.
+        reads: the tables that it reads. A sharded stage reads part n to write part n.
+        source: which source it opens besides (`artworks`, `tracks` or none).
+        whole: True for a stage that reads its tables whole and writes a single part.
+    """
+
+    table: str
+    side_tables: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    source: ClassVar[str | None] = None
+    whole: ClassVar[bool] = False
+
+    def shards(self, build: Build) -> int:
+        """Return the number of parts; by default that of the first table read."""
+        return 1 if self.whole else len(build.workspace.shards(self.reads[0]))
+
+    def models(self, recipe: Recipe) -> tuple[tuple[str, str], ...]:
+        """Return (role, registry name) of the models that the stage loads."""
+        return ()
+
+    @abstractmethod
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        """Return what of the recipe shapes this stage's rows; a change there remakes them."""
+
+    @abstractmethod
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        """Make one shard.
+
+        Returns:
+            A table for `self.table` and for each of `self.side_tables`, a pure function of the
+            shard's input rows, the sources and the recipe.
+        """
