@@ -1,0 +1,153 @@
+"""`artsound build`: from source archives to the tables of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artsound import __version__
+from artsound.engine import run_stage
+from artsound.errors import UsageError
+from artsound.models import registry
+from artsound.pipeline import stage_index, stages
+from artsound.progress import Progress
+from artsound.recipe import Recipe
+from artsound.sources.archive import cached_source
+from artsound.stage import Build, Stage
+from artsound.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the two collections are: each an archive, or a folder of archives or unpacked trees."""
+
+    artworks: Path
+    tracks: Path
+
+
+def build(
+    recipe: Recipe,
+    *,
+    artworks: Path | str,
+    tracks: Path | str,
+    out: Path | str,
+    workers: int = 1,
+    until: str | None = None,
+    redo_from: str | None = None,
+    progress: Progress | None = None,
+) -> Workspace:
+    """Build the tables of a workspace, or continue a build that was stopped.
+
+    A part is a pure function of its inputs: running the same build again makes only what is
+    missing, and ends in the same bytes however often it was killed and however many workers it had.
+
+    Args:
+        recipe: what to build.
+        artworks: ArtGraph's archive, or a folder that holds it, packed or unpacked.
+        tracks: the Free Music Archive's archives, or a folder that holds them.
+        out: the workspace folder, new or of the same build.
+        workers: how many processes work at a time.
+        until: the last stage to run; all of them if None.
+        redo_from: make this stage and all after it again. Needed when the recipe or the sources
+            differ from those that the workspace was begun with.
+        progress: where progress is shown; silent if None.
+
+    Returns:
+        The workspace.
+
+    Raises:
+        UsageError: a source or stage does not exist, or the workspace belongs to another recipe.
+        ArtsoundError: a source cannot be read, a model is not there, or a shard failed.
+    """
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: at least 1")
+    sources = Sources(_existing(artworks, "--artworks"), _existing(tracks, "--tracks"))
+    plan = stages(recipe)
+    last = len(plan) if until is None else stage_index(plan, until) + 1
+    for stage in plan[:last]:
+        for role, name in stage.models(recipe):
+            registry.require(role, name)
+    workspace = Workspace(Path(out))
+    context = Build(recipe, workspace, sources.artworks, sources.tracks)
+    show = progress or Progress(quiet=True)
+    with workspace.locked():
+        workspace.sweep()
+        _claim(context, plan, redo_from)
+        for stage in plan[:last]:
+            run_stage(context, stage, workers, show)
+    return workspace
+
+
+def _existing(path: Path | str, option: str) -> Path:
+    found = Path(path)
+    if not found.exists():
+        raise UsageError(f"{option} {found}: no such file or folder")
+    return found
+
+
+def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
+    """Check that the workspace is this build's, or make it so."""
+    wanted = {
+        "artsound": __version__,
+        "recipe": build.recipe.model_dump(mode="json"),
+        "sources": {
+            "artworks": cached_source(build.artworks).fingerprint(),
+            "tracks": cached_source(build.tracks).fingerprint(),
+        },
+        # Where `artsound release` finds the media; stays in the workspace.
+        "where": {
+            "artworks": str(build.artworks.resolve()),
+            "tracks": str(build.tracks.resolve()),
+        },
+        # How many shards the source stages have; those of the others follow from these.
+        "shards": {stage.table: stage.shards(build) for stage in plan if not stage.reads},
+    }
+    if not build.workspace.exists():
+        build.workspace.describe(wanted)
+        return
+    begun = build.workspace.description()
+    changes = _differences(_comparable(begun), _comparable(wanted))
+    if redo_from is None:
+        if changes:
+            raise UsageError(
+                f"{build.workspace.root} was begun with another recipe or sources:"
+                f" {'; '.join(changes)}. Build in a new folder, or say --redo-from STAGE"
+            )
+        build.workspace.describe(wanted)  # the same sources may have moved
+        return
+    first = stage_index(plan, redo_from)
+    _refuse_earlier_changes(build, plan[:first], Recipe.parse(begun["recipe"], "workspace.json"))
+    for stage in plan[first:]:
+        for table in (stage.table, *stage.side_tables):
+            build.workspace.drop(table)
+    build.workspace.describe(wanted)
+
+
+def _comparable(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: description.get(key) for key in ("recipe", "sources")}
+
+
+def _refuse_earlier_changes(build: Build, kept: list[Stage], before: Recipe) -> None:
+    for stage in kept:
+        if dict(stage.settings(before)) != dict(stage.settings(build.recipe)):
+            raise UsageError(
+                f"the change reaches stage {stage.table}, which comes before the one to redo:"
+                f" say --redo-from {stage.table}"
+            )
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Return `key: old -> new` for every leaf that differs."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        changes = []
+        for key in sorted({*old, *new}):
+            inner = f"{path}.{key}" if path else str(key)
+            changes += _differences(old.get(key), new.get(key), inner)
+        return changes
+    if old == new:
+        return []
+    if path.startswith("sources."):
+        return [f"the contents of the {path.removeprefix('sources.')} source"]
+    return [f"{path.removeprefix('recipe.')}: {old!r} -> {new!r}"]

@@ -1,0 +1,1 @@
+"""Captions: of artworks, of music segments, of tracks, and the loop that refines them."""

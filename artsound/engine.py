@@ -1,0 +1,221 @@
+"""Runs a stage's shards on datatrove, and resumes them.
+
+Only shards without an intact part run. A worker process keeps its models between the shards that
+it is given, and computes on one thread, so that the bytes of a part depend neither on the number of
+workers nor on the machine's core count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import multiprocess.context
+from datatrove.executor import LocalPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
+from loguru import logger
+from threadpoolctl import threadpool_limits
+
+from artsound.errors import ArtsoundError
+from artsound.progress import Progress
+from artsound.sources.archive import cached_source
+from artsound.stage import Build, Stage
+
+# datatrove narrates on stderr; the build has its own progress, and its logs are in the workspace.
+logger.disable("datatrove")
+
+_SHAPING: Final = ("artsound", "torch", "transformers", "numpy", "pyarrow", "pillow", "soundfile")
+
+
+class ShardFailedError(ArtsoundError):
+    """A shard could not be made; what was committed before stays."""
+
+
+class RunShards(PipelineStep):  # type: ignore[misc]
+    """The datatrove step: task n makes the n-th pending shard of a stage and commits it.
+
+    Args:
+        build: what the shards read.
+        stage: the stage they belong to.
+        pending: the numbers of the shards to make.
+    """
+
+    name = "ArtSound stage"
+    type = "ArtSound"
+
+    def __init__(self, build: Build, stage: Stage, pending: Sequence[int]) -> None:
+        super().__init__()
+        self.build = build
+        self.stage = stage
+        self.pending = tuple(pending)
+
+    def run(self, data: object, rank: int = 0, world_size: int = 1) -> Iterator[object]:
+        """Make and commit one shard; `data` is passed through, as datatrove expects."""
+        shard = self.pending[rank]
+        try:
+            with _one_thread(), _stderr_to(log_folder(self.build, self.stage) / "stderr.log"):
+                self._make(shard)
+        except ArtsoundError:
+            raise
+        except Exception as error:  # name the shard; the trace is in the log
+            logger.debug("{}", traceback.format_exc())  # the file only, and no variables
+            raise ShardFailedError(
+                f"stage {self.stage.table}, shard {shard}: {type(error).__name__}: {error};"
+                f" trace in {log_folder(self.build, self.stage)},"
+                " finished shards are kept: run the same command again to continue"
+            ) from error
+        yield from ()
+
+    def _make(self, shard: int) -> None:
+        began = time.perf_counter()
+        tables = self.stage.run(self.build, shard)
+        seconds = time.perf_counter() - began
+        inputs = shard_inputs(self.build, self.stage, shard)
+        # The stage's own table is committed last: its marker says that the shard is whole.
+        for name in (*self.stage.side_tables, self.stage.table):
+            self.build.workspace.commit(
+                name, shard, tables[name], inputs=inputs, seconds=seconds, versions=_versions()
+            )
+        logger.debug("{} shard {}: {:.2f} s", self.stage.table, shard, seconds)
+
+
+def pending_shards(build: Build, stage: Stage) -> list[int]:
+    """Return the shards of a stage that have no intact part, and forget parts beyond the last."""
+    count = stage.shards(build)
+    tables = (*stage.side_tables, stage.table)
+    for table in tables:
+        if len(build.workspace.shards(table)) > count:
+            build.workspace.drop(table, keep=count)
+    pending = []
+    for shard in range(count):
+        inputs = shard_inputs(build, stage, shard)
+        if not all(build.workspace.intact(table, shard, inputs) for table in tables):
+            pending.append(shard)
+    return pending
+
+
+def shard_inputs(build: Build, stage: Stage, shard: int) -> str:
+    """Return a checksum of everything that a shard is made from: settings, source, input parts."""
+    parts: list[Any] = [stage.table, shard, dict(stage.settings(build.recipe))]
+    if stage.source is not None:
+        parts.append(cached_source(getattr(build, stage.source)).fingerprint())
+    for table in stage.reads:
+        numbers = build.workspace.shards(table) if stage.whole else [shard]
+        for number in numbers:
+            marker = build.workspace.marker(table, number)
+            parts.append([table, number, marker.sha256 if marker else None])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> int:
+    """Make the shards of a stage that are missing, on this machine.
+
+    Args:
+        build: what the shards read.
+        stage: the stage to run.
+        workers: how many processes work at a time.
+        progress: told of every part that is committed.
+
+    Returns:
+        The number of shards made.
+
+    Raises:
+        ArtsoundError: a shard failed; the message says which, why, and where the trace is.
+    """
+    pending = pending_shards(build, stage)
+    workspace = build.workspace
+    with progress.stage(stage.table, stage.shards(build), workspace):
+        if pending:
+            executor = LocalPipelineExecutor(
+                pipeline=[RunShards(build, stage, pending)],
+                tasks=len(pending),
+                workers=min(workers, len(pending)),
+                logging_dir=str(log_folder(build, stage)),
+                skip_completed=False,  # the markers are the only truth about what is done
+            )
+            with _worker_environment():
+                executor.run()
+    return len(pending)
+
+
+def log_folder(build: Build, stage: Stage) -> Path:
+    """Return where a stage's logs are."""
+    return build.workspace.root / "logs" / stage.table
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _SHAPING:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: parallelism is processes, and results do not depend on core counts."""
+    with threadpool_limits(limits=1):
+        torch = sys.modules.get("torch")
+        before = torch.get_num_threads() if torch else None
+        if torch:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch and before:
+                torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """Send what native decoders print to a log: at the file descriptor, where they print it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    before = os.dup(2)
+    with log.open("a") as stream:
+        os.dup2(stream.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
+
+
+@contextlib.contextmanager
+def _worker_environment() -> Iterator[None]:
+    """Give worker processes one thread each and have the slow imports done once, before the fork.
+
+    The variables must stand before the fork server starts, since OpenMP reads them when it loads.
+    """
+    wanted = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    multiprocess.context._default_context.get_context("forkserver").set_forkserver_preload(
+        ["artsound.preload"]
+    )
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

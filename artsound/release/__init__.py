@@ -1,0 +1,1 @@
+"""The released dataset: splits, shards, card and manifest."""

@@ -1,0 +1,73 @@
+"""`artsound status`: what of a build is done, what was rejected, and what is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from artsound.pipeline import stages
+from artsound.recipe import Recipe
+from artsound.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """How far a stage has come.
+
+    Attributes:
+        table: the stage.
+        done: number of committed shards.
+        shards: number of shards, or None where an earlier stage must finish first.
+        rows: rows in the committed shards.
+        failures: rows that are not `ok`, by reason.
+        seconds: time that the committed shards took, summed over workers.
+    """
+
+    table: str
+    done: int
+    shards: int | None
+    rows: int
+    failures: dict[str, int]
+    seconds: float
+
+    @property
+    def state(self) -> str:
+        """Return `done`, `partly` or `left`."""
+        if self.shards is not None and self.done >= self.shards > 0:
+            return "done"
+        return "partly" if self.done else "left"
+
+
+def status(workspace: Workspace) -> list[StageStatus]:
+    """Return the status of every stage of a workspace's recipe, from its markers alone.
+
+    Raises:
+        UsageError: the folder is no workspace.
+    """
+    begun = workspace.description()
+    recipe = Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json")
+    known: dict[str, int | None] = dict(begun.get("shards", {}))
+    found = []
+    for stage in stages(recipe):
+        shards = known.get(stage.table)
+        if shards is None and stage.reads:
+            shards = 1 if stage.whole else known.get(stage.reads[0])
+        known[stage.table] = shards
+        found.append(_of(workspace, stage.table, shards))
+    return found
+
+
+def _of(workspace: Workspace, table: str, shards: int | None) -> StageStatus:
+    numbers = workspace.shards(table)
+    markers = [workspace.marker(table, number) for number in numbers]
+    failures: dict[str, int] = {}
+    for marker in markers:
+        for reason, count in marker.failures.items() if marker else ():
+            failures[reason] = failures.get(reason, 0) + count
+    return StageStatus(
+        table,
+        done=len(numbers),
+        shards=shards,
+        rows=sum(marker.rows for marker in markers if marker),
+        failures=failures,
+        seconds=sum(marker.seconds for marker in markers if marker),
+    )

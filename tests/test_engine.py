@@ -1,0 +1,174 @@
+"""The engine: sharding, resuming, failing, on a toy stage over a real workspace and real processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from artsound.engine import ShardFailedError, pending_shards, run_stage
+from artsound.errors import MissingDependency
+from artsound.progress import Progress
+from artsound.recipe import Recipe
+from artsound.stage import Build, Stage
+from artsound.workspace import Workspace
+
+QUIET = Progress(quiet=True)
+
+
+class Numbers(Stage):
+    """Four parts of five numbers."""
+
+    table = "numbers"
+
+    def shards(self, build: Build) -> int:
+        return 4
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {"seed": recipe.seed}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        numbers = [build.recipe.seed + shard * 5 + offset for offset in range(5)]
+        return {"numbers": pa.table({"id": numbers, "pid": [os.getpid()] * 5})}
+
+
+class Squares(Stage):
+    """The squares of the numbers, and their cubes beside them."""
+
+    table = "squares"
+    side_tables = ("cubes",)
+    reads = ("numbers",)
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        numbers = build.workspace.read("numbers", shard=shard)["id"].to_pylist()
+        return {
+            "squares": pa.table({"id": [n**2 for n in numbers]}),
+            "cubes": pa.table({"id": [n**3 for n in numbers]}),
+        }
+
+
+class Total(Stage):
+    """One number from all parts."""
+
+    table = "total"
+    reads = ("squares",)
+    whole = True
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        squares = build.workspace.read("squares")["id"].to_pylist()
+        return {"total": pa.table({"total": [sum(squares)]})}
+
+
+class Broken(Numbers):
+    """Fails at its third shard."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        if shard == 2:
+            raise ZeroDivisionError("no such luck")
+        return super().run(build, shard)
+
+
+class Unequipped(Numbers):
+    """Misses a package."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        raise MissingDependency("the toy model", "pip install toy")
+
+
+class Threads(Numbers):
+    """Says how many threads its computations get."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        import torch
+
+        return {"numbers": pa.table({"id": [torch.get_num_threads()]})}
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    return Build(Recipe.read("lite"), Workspace(tmp_path / "work"), tmp_path, tmp_path)
+
+
+def _run_all(build: Build, workers: int) -> None:
+    for stage in (Numbers(), Squares(), Total()):
+        run_stage(build, stage, workers, QUIET)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_plan_runs_to_its_end(build: Build, workers: int) -> None:
+    _run_all(build, workers)
+    assert build.workspace.read("total")["total"].to_pylist() == [sum(n**2 for n in range(20))]
+    assert build.workspace.read("cubes")["id"].to_pylist() == [n**3 for n in range(20)]
+
+
+def test_workers_are_processes_and_keep_what_they_load(build: Build) -> None:
+    run_stage(build, Numbers(), 2, QUIET)
+    pids = set(build.workspace.read("numbers")["pid"].to_pylist())
+    assert 1 <= len(pids) <= 2
+    assert os.getpid() not in pids
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_computations_are_on_one_thread(build: Build, workers: int) -> None:
+    run_stage(build, Threads(), workers, QUIET)
+    assert set(build.workspace.read("numbers")["id"].to_pylist()) == {1}
+
+
+def test_a_finished_stage_is_not_run_again(build: Build) -> None:
+    _run_all(build, 1)
+    before = {p: p.stat().st_mtime_ns for p in build.workspace.root.rglob("part-*")}
+    assert run_stage(build, Squares(), 1, QUIET) == 0
+    assert before == {p: p.stat().st_mtime_ns for p in build.workspace.root.rglob("part-*")}
+
+
+def test_only_what_is_missing_is_made(build: Build) -> None:
+    _run_all(build, 1)
+    build.workspace.part("squares", 1).unlink()
+    build.workspace.part("cubes", 3).write_bytes(b"altered")
+    assert pending_shards(build, Squares()) == [1, 3]
+    assert run_stage(build, Squares(), 1, QUIET) == 2
+    assert pending_shards(build, Total()) == []
+
+
+def test_a_changed_setting_remakes_the_stage_and_what_follows(build: Build) -> None:
+    _run_all(build, 1)
+    other = Build(Recipe.read("lite", ["seed=1"]), build.workspace, build.artworks, build.tracks)
+    assert pending_shards(other, Numbers()) == [0, 1, 2, 3]
+    run_stage(other, Numbers(), 1, QUIET)
+    assert pending_shards(other, Squares()) == [0, 1, 2, 3]
+
+
+def test_parts_beyond_the_last_shard_are_forgotten(build: Build) -> None:
+    _run_all(build, 1)
+    build.workspace.commit("numbers", 9, pa.table({"id": [0]}), inputs="old")
+    assert pending_shards(build, Numbers()) == []
+    assert build.workspace.shards("numbers") == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_shard_is_named_and_the_others_stay(build: Build, workers: int) -> None:
+    with pytest.raises(
+        ShardFailedError, match=r"stage numbers, shard 2: ZeroDivisionError"
+    ) as found:
+        run_stage(build, Broken(), workers, QUIET)
+    assert "\n" not in str(found.value)
+    assert set(build.workspace.shards("numbers")) <= {0, 1, 3}
+    assert 0 in build.workspace.shards("numbers")
+    traces = [path.read_text() for path in (build.workspace.root / "logs").rglob("task_*.log")]
+    assert any("no such luck" in trace and "Traceback" in trace for trace in traces)
+    assert run_stage(build, Numbers(), 1, QUIET) >= 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_package_is_said_as_it_is(build: Build, workers: int) -> None:
+    with pytest.raises(MissingDependency, match="the toy model .* run: pip install toy"):
+        run_stage(build, Unequipped(), workers, QUIET)
