@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -31,16 +29,23 @@ app = typer.Typer(
 _out = Console(highlight=False)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"artsound {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _app(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", is_eager=True, callback=_version
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    if version:
-        typer.echo(f"artsound {__version__}")
-        raise typer.Exit
+    """Take the options that come before a command; `_run` looks for `--debug` itself."""
 
 
 @app.command(epilog="Example: [bold]artsound sample sources[/]")
@@ -109,7 +114,10 @@ def status(
     from artsound.status import status as of
     from artsound.workspace import Workspace
 
-    table = Table("stage", "state", "shards", "rows", "seconds", "not ok", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "state", "shards", "rows", "seconds"):
+        table.add_column(name, no_wrap=True, justify="left" if name in "stage state" else "right")
+    table.add_column("not ok")
     for row in of(Workspace(workspace)):
         noted = "; ".join(f"{count} {reason}" for reason, count in row.failures.items())
         shards = f"{row.done}/{'?' if row.shards is None else row.shards}"
@@ -168,25 +176,18 @@ def main() -> None:
     sys.exit(_run(app))
 
 
-def _run(command: Callable[..., object]) -> int:
+def _run(command: typer.Typer) -> int:
     debug = "--debug" in sys.argv[1:]
     # The flag may stand anywhere, also behind the command that it is needed for.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        command(args=arguments, standalone_mode=False)
-    except ArtsoundError as error:
+        command(args=arguments)  # ends in SystemExit, with 2 for a wrong command line
+    except (ArtsoundError, OSError) as error:
         if debug:
             raise
-        return _fail(str(error), error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("stopped; run the same command again to continue", 130)
-    except OSError as error:
-        if debug:
-            raise
-        return _fail(f"{error}; check the path, its permissions and the free space", 1)
+        if isinstance(error, ArtsoundError):
+            return _fail(str(error), error.exit_code)
+        return _fail(f"{error}: check the path, its permissions and the free space", 1)
     return 0
 
 

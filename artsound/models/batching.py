@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from artsound.errors import ArtsoundError
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def in_batches(
-    items: Sequence[Item], size: int, call: Callable[[Sequence[Item]], Sequence[Result]]
+    items: Sequence[Item], size: int, call: Callable[[Sequence[Item]], Iterable[Result]]
 ) -> list[Result | Exception]:
     """Call a model on batches; where a batch fails, call it again on each of its items.
 
@@ -30,6 +30,7 @@ def in_batches(
     results: list[Result | Exception] = []
     for start in range(0, len(items), size):
         batch = items[start : start + size]
+        made: list[Result | Exception]
         try:
             made = list(call(batch))
         except (ArtsoundError, MemoryError):

@@ -126,11 +126,10 @@ def decode_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
-            kind = image.format
-            _check_size(image, limits)
-            image.load()
-            orientation = image.getexif().get(0x0112, 1)
+            opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+            _check_size(opened, limits)
+            opened.load()
+            orientation = opened.getexif().get(0x0112, 1)
     except Image.DecompressionBombError as error:
         raise MediaError(Reason.IMAGE_TOO_LARGE, str(error)) from error
     except (OSError, SyntaxError, ValueError, TypeError, IndexError, OverflowError) as error:
@@ -139,9 +138,10 @@ def decode_image(
         raise MediaError(reason, "" if cut else _brief(error)) from error
     except (EOFError, MemoryError, KeyError, ZeroDivisionError, RuntimeError) as error:
         raise MediaError(Reason.IMAGE_NOT_DECODABLE, _brief(error)) from error
+    image: Image.Image = opened
     repairs = []
     expected = _SUFFIXES.get(PurePosixPath(file_name).suffix.lower())
-    if expected and kind not in expected:
+    if expected and opened.format not in expected:
         repairs.append(DETECTED)
     if orientation in range(2, 9):
         image = ImageOps.exif_transpose(image)
@@ -241,7 +241,7 @@ def _measure(data: bytes, limits: MediaLimits) -> AudioCheck:
 
 
 def _riff_is_cut(data: bytes) -> bool:
-    """Say whether a WAV file is shorter than its header says, which libsndfile silently corrects."""
+    """Say whether a WAV file is shorter than its header says; libsndfile silently mends that."""
     declared = int.from_bytes(data[4:8], "little")
     written_as_stream = declared in (0, 0xFFFFFFFF)
     return data.startswith(b"RIFF") and not written_as_stream and len(data) < declared + 8

@@ -62,10 +62,10 @@ def test_links_and_devices_are_refused(tmp_path: Path) -> None:
             archive.addfile(info)
     assert not open_source(path).members
     path = tmp_path / "x.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        info = zipfile.ZipInfo("link.txt")
-        info.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(info, "/etc/passwd")
+    with zipfile.ZipFile(path, "w") as packed:
+        link = zipfile.ZipInfo("link.txt")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(link, "/etc/passwd")
     assert not open_source(path).members
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -1,0 +1,106 @@
+"""How well a fused caption keeps its segments' captions: ROUGE-1, BERT-Score, ACScore (eq. 2).
+
+The paper does not say what the reference is. Here it is the segment captions joined in order, and
+both scores are F1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rouge_score import rouge_scorer
+
+from artsound.errors import ArtsoundError
+from artsound.models.base import TextSimilarity
+
+ALPHA: Final = 0.30
+
+
+def reference(segments: Sequence[str]) -> str:
+    """Return the text that a fused caption is held against: the segment captions, in order."""
+    return " ".join(segment.strip() for segment in segments if segment.strip())
+
+
+@cache
+def _rouge() -> rouge_scorer.RougeScorer:
+    return rouge_scorer.RougeScorer(["rouge1"], use_stemmer=False)
+
+
+def rouge1(segments: Sequence[str], caption: str) -> float:
+    """Return ROUGE-1 F1 of a fused caption (Lin 2004), by rouge-score, without stemming.
+
+    Args:
+        segments: the segment captions in temporal order.
+        caption: the fused caption.
+
+    Returns:
+        From 0 to 1; 0 where either side has no word.
+    """
+    return float(_rouge().score(reference(segments), caption)["rouge1"].fmeasure)
+
+
+@overload
+def bert_score(segments: Sequence[str], caption: str, scorer: TextSimilarity) -> float: ...
+@overload
+def bert_score(
+    segments: Sequence[Sequence[str]], caption: Sequence[str], scorer: TextSimilarity
+) -> list[float]: ...
+def bert_score(
+    segments: Sequence[str] | Sequence[Sequence[str]],
+    caption: str | Sequence[str],
+    scorer: TextSimilarity,
+) -> float | list[float]:
+    """Return BERT-Score F1 of a fused caption (Zhang et al. 2020), or of many.
+
+    Args:
+        segments: the segment captions in temporal order; for many captions, one sequence each.
+        caption: the fused caption, or many.
+        scorer: the model that compares texts.
+
+    Returns:
+        One score, 0 where either text is empty; a list of them for many captions.
+
+    Raises:
+        ArtsoundError: there is not one sequence of segments for each caption.
+    """
+    if isinstance(caption, str):
+        return scorer.f1([reference(_texts(segments))], [caption])[0]
+    if len(segments) != len(caption):
+        raise ArtsoundError(
+            f"{len(segments)} sequences of segment captions for {len(caption)} captions"
+        )
+    return scorer.f1([reference(_texts(parts)) for parts in segments], list(caption))
+
+
+def _texts(segments: Sequence[object]) -> list[str]:
+    if isinstance(segments, str) or not all(isinstance(segment, str) for segment in segments):
+        raise ArtsoundError("segment captions must be a sequence of texts for each caption")
+    return [str(segment) for segment in segments]
+
+
+def ac_score(rouge1: ArrayLike, bert: ArrayLike, alpha: float = ALPHA) -> NDArray[np.float64]:
+    """Return ACScore, `alpha * rouge1 + (1 - alpha) * bert` (equation 2).
+
+    Args:
+        rouge1: ROUGE-1 scores, a scalar or any shape.
+        bert: BERT-Scores of the same shape.
+        alpha: ROUGE-1's share.
+
+    Returns:
+        float64 of the scores' shape; of shape () for scalars.
+
+    Raises:
+        ArtsoundError: the shapes differ, or a score is not finite.
+    """
+    rouges, berts = np.asarray(rouge1, np.float64), np.asarray(bert, np.float64)
+    if rouges.shape != berts.shape:
+        raise ArtsoundError(
+            f"ROUGE-1 scores of shape {rouges.shape} do not fit BERT-Scores of shape {berts.shape}"
+        )
+    if not (np.isfinite(rouges).all() and np.isfinite(berts).all()):
+        raise ArtsoundError("a ROUGE-1 score or a BERT-Score is not finite")
+    return np.asarray(alpha * rouges + (1.0 - alpha) * berts)
