@@ -221,24 +221,26 @@ def _check(data: bytes, sha256: str, name: str) -> None:
 
 def _tables(workspace: Workspace, recipe: Recipe) -> Iterator[tuple[str, pa.Table]]:
     """Yield the further configurations: the source tables with captions, pairs, attempts."""
-    for name, captions, key in (
-        ("artworks", "image_captions", "artwork_id"),
-        ("tracks", "audio_captions", "track_id"),
-    ):
-        left = workspace.read(name)
-        right = workspace.read(captions).rename_columns(_prefixed(workspace, captions, key))
-        joined = left.join(right, keys=key, join_type="left outer").sort_by(key)
-        yield name, joined
+    yield "artworks", _with_captions(workspace, "artworks", "image_captions", "artwork_id")
+    yield "tracks", _with_captions(workspace, "tracks", "audio_captions", "track_id")
     for strategy in recipe.pairing.strategies:
         yield f"pairs_{strategy}", workspace.read(f"pairs/{strategy}")
     yield "caption_attempts", _attempts(workspace)
 
 
-def _prefixed(workspace: Workspace, table: str, key: str) -> list[str]:
-    """Return a caption table's column names such that none meets one of the source table's."""
-    own = {"model": "caption_model", "scorer": "caption_scorer"}
-    own |= {"status": "caption_status", "reason": "caption_reason"}
-    return [own.get(name, name) for name in workspace.read(table).column_names]
+def _with_captions(workspace: Workspace, table: str, captions: str, key: str) -> pa.Table:
+    """Return a source table with each row's caption beside it, null where it has none."""
+    rows, found = workspace.read(table), _by(workspace, captions, key)
+    fields = [field for field in workspace.read(captions).schema if field.name != key]
+    # Where both tables have a column of one name, the caption's says whose it is.
+    names = {
+        field.name: f"caption_{field.name}" if field.name in rows.column_names else field.name
+        for field in fields
+    } | {"model": "caption_model", "scorer": "caption_scorer"}
+    for field in fields:
+        values = [found.get(item, {}).get(field.name) for item in rows[key].to_pylist()]
+        rows = rows.append_column(field.with_name(names[field.name]), pa.array(values, field.type))
+    return rows
 
 
 def _attempts(workspace: Workspace) -> pa.Table:
