@@ -20,15 +20,8 @@ from loguru import logger
 
 from artsound.errors import ArtsoundError, UsageError
 from artsound.schema import Reason
-from artsound.sources.holders import (
-    Folder,
-    Holder,
-    Member,
-    MemberError,
-    MemberTooLargeError,
-    Refusal,
-    open_archive,
-)
+from artsound.sources.holders import Folder, open_archive
+from artsound.sources.members import Holder, Member, MemberError, MemberTooLargeError, Refusal
 
 __all__ = [
     "Member",

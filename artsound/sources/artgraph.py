@@ -15,73 +15,25 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from artsound.errors import ArtsoundError, UsageError
 from artsound.schema import Reason, Status
 from artsound.sources.archive import Member, MemberError, MemberTooLargeError, Source
 from artsound.sources.licenses import UNKNOWN
 from artsound.sources.media import MediaLimits, check_image
+from artsound.sources.members import unsafe
 from artsound.sources.rights import Rights, read_rights
+from artsound.sources.titles import display_name, parse_file_name
 
 ARTWORKS: Final = "mapping/artwork_entidx2name.csv"
 _TABLE_LIMIT: Final = 1 << 30
-_YEAR: Final = re.compile(r"1\d{3}|20[0-2]\d")
-_PARTICLES: Final = frozenset(
-    [
-        "a",
-        "af",
-        "an",
-        "and",
-        "at",
-        "by",
-        "da",
-        "das",
-        "de",
-        "degli",
-        "dei",
-        "del",
-        "della",
-        "den",
-        "der",
-        "des",
-        "di",
-        "do",
-        "dos",
-        "du",
-        "e",
-        "el",
-        "en",
-        "et",
-        "for",
-        "from",
-        "il",
-        "im",
-        "in",
-        "la",
-        "las",
-        "le",
-        "les",
-        "los",
-        "of",
-        "on",
-        "or",
-        "the",
-        "to",
-        "und",
-        "van",
-        "vom",
-        "von",
-        "with",
-        "y",
-        "zu",
-    ]
-)
+_INDEX_BITS: Final = 63
+_IMAGES: Final = "imagesf2"
 
 
 @dataclass(frozen=True)
@@ -124,7 +76,7 @@ class ArtGraph:
                 " with mapping/, raw/ and imagesf2/"
             )
         self._root = listed.path.removesuffix(ARTWORKS)
-        self._names = sorted(self._mapping(ARTWORKS).items())
+        self._names = sorted(self._pairs(ARTWORKS), key=lambda pair: pair[0])
         self._attributes = {
             "artist": self._related("author", "artist"),
             "style": self._related("style", "style"),
@@ -132,35 +84,47 @@ class ArtGraph:
             "tag": self._related("about", "tag"),
             "media": self._related("media", "media"),
             "country": self._related("completedin", "country"),
+            "city": self._related("completedin", "city"),
         }
+        self._countries = self._related("country", "country", of="city")
+        self._cities = {name: index for index, name in self._pairs("mapping/city_entidx2name.csv")}
         self._labels = {kind: self._labelled(kind) for kind in ("artist", "style", "genre")}
         self._rights = read_rights(source)
-        first: dict[str, int] = {}
-        for index, name in self._names:
-            first.setdefault(_stem(name), index)
-        self._first = first
+        self._first: dict[str, int] = {}
+        for position, (_, name) in enumerate(self._names):
+            self._first.setdefault(_stem(name), position)
+        self._unsafe = [r.path for r in source.refused if r.reason.startswith(Reason.UNSAFE_PATH)]
 
     def __len__(self) -> int:
         return len(self._names)
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[ArtworkRecord]:
         """Yield the artworks at these positions of the list, by index."""
-        for index, name in self._names[start:stop]:
-            yield self._record(index, name)
+        for position in range(*slice(start, stop).indices(len(self._names))):
+            yield self._record(position)
 
     def image(self, file_name: str) -> Member | None:
-        """Return the member that is an artwork's image, or None."""
-        path = f"{self._root}imagesf2/{file_name}"
-        return self.source.members.get(path) or self.source.find(f"imagesf2/{file_name}")
+        """Return the member that is an artwork's image, or None; the graph's own folder first."""
+        path = f"{_IMAGES}/{file_name}"
+        own = self.source.members.get(self._root + path)
+        return own or next(iter(self.source.find_all(path)), None)
 
-    def _record(self, index: int, name: str) -> ArtworkRecord:
+    def is_unsafe(self, file_name: str) -> bool:
+        """Say whether an artwork's image is not read because its path or its kind is unsafe."""
+        if unsafe(file_name) or "/" in file_name:
+            return True
+        suffix = f"/{_IMAGES}/{file_name}"
+        return any(f"/{path}".endswith(suffix) for path in self._unsafe)
+
+    def _record(self, position: int) -> ArtworkRecord:
+        index, name = self._names[position]
         artist_slug, title_slug, title, year = parse_file_name(name)
         known = {kind: found.get(index, ()) for kind, found in self._attributes.items()}
         style = _first(known["style"]) or self._labels["style"].get(index)
         genre = _first(known["genre"]) or self._labels["genre"].get(index)
         artist = _first(known["artist"]) or self._labels["artist"].get(index) or artist_slug
         rights = self._rights.get(name, Rights())
-        page = f"https://www.wikiart.org/en/{quote(artist_slug)}/{quote(title_slug)}"
+        page = f"https://www.wikiart.org/en/{quote(artist_slug, '')}/{quote(title_slug, '')}"
         return ArtworkRecord(
             artwork_id=_stem(name),
             artgraph_index=index,
@@ -172,11 +136,14 @@ class ArtGraph:
             genre=genre,
             tags=known["tag"],
             media=known["media"],
-            country=_first(known["country"]),
+            country=_first(known["country"]) or self._country_of(_first(known["city"])),
             license=rights.license or UNKNOWN,
             source_url=rights.url or (page if artist_slug and title_slug else None),
-            duplicate=self._first[_stem(name)] != index,
+            duplicate=self._first[_stem(name)] != position,
         )
+
+    def _country_of(self, city: str | None) -> str | None:
+        return _first(self._countries.get(self._cities[city], ())) if city else None
 
     # -- the graph's tables -----------------------------------------------------------------------
 
@@ -185,96 +152,49 @@ class ArtGraph:
         if member is None:
             return
         try:
-            text = self.source.read(member, _TABLE_LIMIT).decode("utf-8")
-        except (MemberError, UnicodeDecodeError) as error:
+            text = self.source.read(member, _TABLE_LIMIT).decode("utf-8-sig")
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+        except (MemberError, UnicodeDecodeError, csv.Error) as error:
             raise ArtsoundError(
                 f"{self.source.path}: {member.path} cannot be read ({error}): download it again"
             ) from error
-        for row in csv.reader(io.StringIO(text)):
-            if row:
-                yield row
+        yield from filter(None, rows)
 
     def _integers(self, path: str, row: Sequence[str], count: int) -> tuple[int, ...]:
+        """Return the first numbers of a row."""
         try:
-            return tuple(int(value) for value in row[:count])
-        except ValueError as error:
+            numbers = tuple(int(value) for value in row[:count])
+        except ValueError:
+            numbers = ()
+        if len(numbers) < count or max(numbers, key=abs).bit_length() > _INDEX_BITS:
             raise ArtsoundError(
-                f"{self.source.path}: {path}, row {row!r}: expected {count} numbers"
-            ) from error
+                f"{self.source.path}: {path}, row {','.join(row)!r}: expected {count} number(s)"
+                " first; the files of ArtGraph have no header: restore the file"
+            )
+        return numbers
 
-    def _mapping(self, path: str) -> dict[int, str]:
-        """Return the names of a mapping by index; a name may itself hold commas."""
-        found = {}
-        for row in self._rows(path):
-            if len(row) < 2:
-                raise ArtsoundError(
-                    f"{self.source.path}: {path}, row {row!r}: expected two columns"
-                )
-            (index,) = self._integers(path, row, 1)
-            found[index] = ",".join(row[1:]).strip()
-        return found
+    def _pairs(self, path: str) -> list[tuple[int, str]]:
+        """Return the indices and names of a mapping; a name without quotes may hold commas."""
+        return [
+            (self._integers(path, row, 1)[0], ",".join(row[1:]).strip()) for row in self._rows(path)
+        ]
 
-    def _related(self, relation: str, kind: str) -> dict[int, tuple[str, ...]]:
-        names = self._mapping(f"mapping/{kind}_entidx2name.csv")
-        path = f"raw/relations/artwork___{relation}___{kind}/edge.csv"
+    def _related(self, relation: str, kind: str, of: str = "artwork") -> dict[int, tuple[str, ...]]:
+        """Return the names that nodes of a kind are related to, by the node's index."""
+        names = dict(self._pairs(f"mapping/{kind}_entidx2name.csv"))
+        path = f"raw/relations/{of}___{relation}___{kind}/edge.csv"
         found: dict[int, list[str]] = {}
         for row in self._rows(path):
-            if len(row) < 2:
-                raise ArtsoundError(
-                    f"{self.source.path}: {path}, row {row!r}: expected two numbers"
-                )
-            artwork, entity = self._integers(path, row, 2)
-            if entity in names:
-                found.setdefault(artwork, []).append(names[entity])
-        return {artwork: tuple(dict.fromkeys(values)) for artwork, values in found.items()}
+            head, tail = self._integers(path, row, 2)
+            if tail in names:
+                found.setdefault(head, []).append(names[tail])
+        return {head: tuple(dict.fromkeys(values)) for head, values in found.items()}
 
     def _labelled(self, kind: str) -> dict[int, str]:
-        names = self._mapping(f"mapping/labelidx2{kind}name.csv")
+        names = dict(self._pairs(f"mapping/labelidx2{kind}name.csv"))
         path = f"raw/node-label/artwork/node-label-{kind}.csv"
         labels = (self._integers(path, row, 1)[0] for row in self._rows(path))
         return {artwork: names[label] for artwork, label in enumerate(labels) if label in names}
-
-
-def parse_file_name(name: str) -> tuple[str, str, str | None, int | None]:
-    """Take a WikiArt file name apart.
-
-    Args:
-        name: such as `vincent-van-gogh_portrait-of-p%C3%A8re-tanguy.jpg`.
-
-    Returns:
-        The artist's slug, the title's slug, the title for people, and the year if the name ends in
-        one. A small number at the end is WikiArt's, to tell namesakes apart, and not of the title.
-    """
-    stem = unquote(_stem(name))
-    artist, separator, slug = stem.partition("_")
-    if not separator:
-        artist, slug = "", stem
-    words = [word for word in re.split(r"[-_\s]+", slug) if word]
-    year = None
-    if len(words) > 1 and _YEAR.fullmatch(words[-1]):
-        year = int(words.pop())
-    elif len(words) > 1 and re.fullmatch(r"\d{1,2}", words[-1]) and not _numbered(words[-2]):
-        words.pop()
-    return artist, slug, _title(words) or None, year
-
-
-def _numbered(word: str) -> bool:
-    """Say whether a number after this word belongs to the title (`composition 8`, `no 5`)."""
-    return word.lower() in {"composition", "no", "number", "plate", "volume", "opus", "part", "op"}
-
-
-def _title(words: Sequence[str]) -> str:
-    shown = []
-    for position, word in enumerate(words):
-        small = position > 0 and word.lower() in _PARTICLES
-        roman = re.fullmatch(r"[ivx]{2,5}", word) is not None
-        shown.append(word.upper() if roman else word if small else word[:1].upper() + word[1:])
-    return " ".join(shown)
-
-
-def display_name(slug: str) -> str:
-    """Return an artist's name for people: Pieter Bruegel the Elder."""
-    return _title([word for word in re.split(r"[-_\s]+", unquote(slug)) if word])
 
 
 def _stem(name: str) -> str:
@@ -317,7 +237,8 @@ def _row(graph: ArtGraph, record: ArtworkRecord, limits: MediaLimits) -> dict[st
         return row | {"reason": Reason.DUPLICATE_ID}
     member = graph.image(record.file_name)
     if member is None:
-        return row | {"reason": Reason.IMAGE_MISSING}
+        gone = Reason.UNSAFE_PATH if graph.is_unsafe(record.file_name) else Reason.IMAGE_MISSING
+        return row | {"reason": gone}
     try:
         data = graph.source.read(member, limits.max_image_bytes)
     except MemberTooLargeError as error:

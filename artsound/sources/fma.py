@@ -12,17 +12,19 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import quote_plus
 
 import pyarrow as pa
-import pyarrow.csv
 
 from artsound.errors import ArtsoundError, UsageError
 from artsound.schema import Reason, Status
 from artsound.sources.archive import Member, MemberError, MemberTooLargeError, Source
+from artsound.sources.fma_tables import COLUMNS, pages_table, tracks_table
 from artsound.sources.licenses import UNKNOWN, spdx
 from artsound.sources.media import MediaLimits, check_audio
 from artsound.sources.rights import Rights, read_rights
@@ -30,21 +32,24 @@ from artsound.sources.rights import Rights, read_rights
 TRACKS: Final = "fma_metadata/tracks.csv"
 GENRES: Final = "fma_metadata/genres.csv"
 RAW_TRACKS: Final = "fma_metadata/raw_tracks.csv"
-_CLIP: Final = re.compile(r"(?:.*/)?(fma_(?:small|medium|large|full)/\d{3}/(\d{6,})\.mp3)")
-_COLUMNS: Final = (
-    "album.title", "artist.name", "set.subset", "track.genre_top", "track.genres",
-    "track.genres_all", "track.license", "track.title",
+_CLIP: Final = re.compile(r"(?:.*/)?(fma_(small|medium|large|full)/\d{3}/(\d{6,9})\.mp3)")
+# The subsets that each archive of clips holds, smallest first: every one holds those before it.
+_SUBSETS: Final = ("small", "medium", "large", "full")
+_USUAL: Final = "large"
+_UNREADABLE: Final = (
+    MemberError, OSError, ValueError, KeyError, TypeError, csv.Error, zipfile.BadZipFile, zlib.error
 )  # fmt: skip
-# The clips of fma_large; tracks of the fourth subset, `full`, are only in fma_full.
-_CLIPPED: Final = ("small", "medium", "large")
-# One row may hold a long biography; a block must hold a row.
-_BLOCK: Final = 32 << 20
 _GENRES_LIMIT: Final = 64 << 20
+# A track's id and the values of `COLUMNS`; the id alone of a clip without a row.
+_Row: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """What the archive knows of one track; of a clip without a row only the id and the file."""
+    """What the archive knows of one track; of a clip without a row only the id and the file.
+
+    `genres` are those that the track was given and their parents, as `track.genres_all` has them.
+    """
 
     track_id: int
     file_name: str
@@ -56,13 +61,15 @@ class TrackRecord:
     license: str | None = None
     license_spdx: str = UNKNOWN
     source_url: str | None = None
+    duplicate: bool = False
 
 
 class FreeMusicArchive:
     """The tracks of a source, by their id.
 
-    The tracks are those of `tracks.csv` in the subsets that fma_large has (every row where the
-    source holds fma_full), and clips without a row, so that nothing is lost.
+    The tracks are those rows of `tracks.csv` that the largest archive of clips in the source should
+    hold (fma_large: the subsets small, medium and large; fma_full: all; without any clips those of
+    fma_large), and clips without a row, so that nothing is lost.
 
     Args:
         source: where the archives are.
@@ -80,34 +87,45 @@ class FreeMusicArchive:
                 f"{source.path} is not the Free Music Archive dataset: it has no {TRACKS}; give the"
                 " folder that holds fma_metadata.zip and fma_large.zip"
             )
-        self._clips = _clips(source)
-        self._rows = self._read_tracks(listed)
+        self._clips, subset = _clips(source)
+        self._members = dict(self._clips.values())
+        self._rows = self._read_tracks(listed, subset)
         self._genres = self._read_genres()
         self._pages = self._read_pages()
         self._rights = read_rights(source)
-        self._ids = sorted({*self._rows, *self._clips})
+        with_row = {row[0] for row in self._rows}
+        self._rows += [(clip,) for clip in self._clips if clip not in with_row]
+        self._rows.sort(key=lambda row: row[0])
+        self._unsafe = [r.path for r in source.refused if r.reason.startswith(Reason.UNSAFE_PATH)]
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._rows)
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[TrackRecord]:
         """Yield the tracks at these positions, by id."""
-        for track_id in self._ids[start:stop]:
-            yield self._record(track_id)
+        for position in range(*slice(start, stop).indices(len(self._rows))):
+            yield self._record(position)
 
     def clip(self, file_name: str) -> Member | None:
         """Return the member that is a track's clip, or None."""
-        return self.source.find(file_name)
+        return self._members.get(file_name)
 
-    def _record(self, track_id: int) -> TrackRecord:
+    def is_unsafe(self, file_name: str) -> bool:
+        """Say whether a track's clip is not read because its path or its kind is unsafe."""
+        return any(f"/{path}".endswith(f"/{file_name}") for path in self._unsafe)
+
+    def _record(self, position: int) -> TrackRecord:
+        track_id, *row = self._rows[position]
         name = f"{track_id:06d}"
         clip = self._clips.get(track_id)
-        file_name = clip or f"fma_large/{name[:3]}/{name}.mp3"
+        file_name = clip[0] if clip else f"fma_{_USUAL}/{name[:3]}/{name}.mp3"
         rights = self._rights.get(f"{name}.mp3", Rights())
-        row = self._rows.get(track_id)
-        if row is None:
+        if not row:
             return TrackRecord(
-                track_id, file_name, license_spdx=rights.license or UNKNOWN, source_url=rights.url
+                track_id,
+                file_name,
+                license_spdx=rights.license or UNKNOWN,
+                source_url=rights.url or self._pages.get(track_id),
             )
         album, artist, _, top, own, everything, written, title = row
         genres = _numbers(everything) or _numbers(own)
@@ -123,6 +141,7 @@ class FreeMusicArchive:
             license=written,
             license_spdx=rights.license or spdx(written),
             source_url=rights.url or self._pages.get(track_id) or _search_page(artist, title),
+            duplicate=position > 0 and self._rows[position - 1][0] == track_id,
         )
 
     def _common_top(self, genres: Sequence[int]) -> str | None:
@@ -134,23 +153,28 @@ class FreeMusicArchive:
 
     # -- the archive's tables ---------------------------------------------------------------------
 
-    def _read_tracks(self, listed: Member) -> dict[int, tuple[str | None, ...]]:
-        try:
-            with self.source.open(listed) as stream:
-                table = _tracks_table(io.BufferedReader(_Raw(stream), 1 << 20))
-        except (MemberError, pa.ArrowInvalid, StopIteration, ValueError) as error:
+    def _read_tracks(self, listed: Member, subset: str) -> list[_Row]:
+        table = self._read(listed, tracks_table)
+        beyond = _SUBSETS[_SUBSETS.index(subset) + 1 :]
+        columns = [table[name].to_pylist() for name in ("track_id", *COLUMNS)]
+        if None in columns[0]:
             raise ArtsoundError(
-                f"{self.source.path}: {listed.path} cannot be read ({error}): download"
+                f"{self.source.path}: {listed.path}, row {columns[0].index(None) + 4}: no track_id:"
+                " download fma_metadata.zip again"
+            )
+        rows = zip(*columns, strict=True)
+        return [row for row in rows if row[3] not in beyond or row[0] in self._clips]
+
+    def _read(self, member: Member, reader: Callable[[io.BufferedReader], pa.Table]) -> pa.Table:
+        """Read a table of the archive as a stream."""
+        try:
+            with self.source.open(member) as stream:
+                return reader(io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))
+        except _UNREADABLE as error:
+            raise ArtsoundError(
+                f"{self.source.path}: {member.path} cannot be read ({_line(error)}): download"
                 " fma_metadata.zip again"
             ) from error
-        whole = any(name.startswith("fma_full/") for name in self._clips.values())
-        rows: dict[int, tuple[str | None, ...]] = {}
-        columns = [table["track_id"].to_pylist()]
-        columns += [table[name].to_pylist() for name in _COLUMNS]
-        for track_id, *values in zip(*columns, strict=True):
-            if whole or values[2] in _CLIPPED:
-                rows[int(track_id)] = tuple(values)
-        return rows
 
     def _read_genres(self) -> dict[int, tuple[str, int]]:
         """Return name and top-level genre by genre id."""
@@ -161,9 +185,9 @@ class FreeMusicArchive:
             text = self.source.read(member, _GENRES_LIMIT).decode("utf-8")
             rows = csv.DictReader(io.StringIO(text))
             return {int(r["genre_id"]): (r["title"], int(r["top_level"])) for r in rows}
-        except (MemberError, ValueError, KeyError, TypeError) as error:
+        except _UNREADABLE as error:
             raise ArtsoundError(
-                f"{self.source.path}: {member.path} cannot be read ({error}): download"
+                f"{self.source.path}: {member.path} cannot be read ({_line(error)}): download"
                 " fma_metadata.zip again"
             ) from error
 
@@ -172,74 +196,32 @@ class FreeMusicArchive:
         member = self.source.find(RAW_TRACKS)
         if member is None:
             return {}
-        options = pa.csv.ConvertOptions(include_columns=["track_id", "track_url"])
-        parse = pa.csv.ParseOptions(newlines_in_values=True)
-        read = pa.csv.ReadOptions(block_size=_BLOCK)
-        try:
-            with self.source.open(member) as stream:
-                file = pa.PythonFile(io.BufferedReader(_Raw(stream), 1 << 20), "r")
-                table = pa.csv.read_csv(file, read, parse, options)
-        except (MemberError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
-            raise ArtsoundError(
-                f"{self.source.path}: {member.path} cannot be read ({error}): download"
-                " fma_metadata.zip again"
-            ) from error
+        table = self._read(member, pages_table)
         pairs = zip(table["track_id"].to_pylist(), table["track_url"].to_pylist(), strict=True)
-        return {int(track_id): url for track_id, url in pairs if url}
+        return {track_id: url for track_id, url in pairs if track_id is not None and url}
 
 
-class _Raw(io.RawIOBase):
-    """A member's stream as raw input/output, which is what Python's buffering is built on."""
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _tracks_table(stream: io.BufferedReader) -> pa.Table:
-    """Read the columns that are used, a block at a time; memory holds those and one block."""
-    groups = _header(stream.readline())
-    names = _header(stream.readline())
-    stream.readline()  # the third header row names the index
-    columns = ["track_id"]
-    columns += [f"{group}.{name}" for group, name in zip(groups[1:], names[1:], strict=True)]
-    wanted = ["track_id", *_COLUMNS]
-    missing = sorted(set(wanted) - set(columns))
-    if missing:
-        raise ValueError(f"no column {missing[0].replace('.', ', ')}")
-    reader = pa.csv.open_csv(
-        pa.PythonFile(stream, "r"),
-        read_options=pa.csv.ReadOptions(column_names=columns, block_size=_BLOCK, use_threads=False),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(
-            include_columns=wanted,
-            column_types={"track_id": pa.int64()} | dict.fromkeys(_COLUMNS, pa.string()),
-            strings_can_be_null=True,
-            null_values=[""],
-        ),
-    )
-    return reader.read_all()
+def _clips(source: Source) -> tuple[dict[int, tuple[str, Member]], str]:
+    """Return every clip by track id, and the largest subset that the source holds.
 
-
-def _header(line: bytes) -> list[str]:
-    return next(csv.reader([line.decode("utf-8")]))
-
-
-def _clips(source: Source) -> dict[int, str]:
-    """Return the path from `fma_...` on of every clip by track id; the first counts."""
-    clips: dict[int, str] = {}
-    for path in source.members:
+    A clip is its path from `fma_...` on and the member. Of several with one id the first counts,
+    and one that is cut to 30 seconds before the whole track of fma_full.
+    """
+    clips: dict[int, tuple[str, Member]] = {}
+    largest = -1
+    for path, member in source.members.items():
         if found := _CLIP.fullmatch(path):
-            clips.setdefault(int(found[2]), found[1])
-    return clips
+            largest = max(largest, _SUBSETS.index(found[2]))
+            track_id = int(found[3])
+            if track_id not in clips or (
+                clips[track_id][0].startswith("fma_full/") and found[2] != "full"
+            ):
+                clips[track_id] = (found[1], member)
+    return clips, _SUBSETS[largest] if largest >= 0 else _USUAL
 
 
 def _numbers(written: str | None) -> list[int]:
@@ -277,9 +259,12 @@ def _row(fma: FreeMusicArchive, record: TrackRecord, limits: MediaLimits) -> dic
         "source_url": record.source_url,
         "status": Status.REJECTED,
     }
+    if record.duplicate:
+        return row | {"reason": Reason.DUPLICATE_ID}
     member = fma.clip(record.file_name)
     if member is None:
-        return row | {"reason": Reason.AUDIO_MISSING}
+        gone = Reason.UNSAFE_PATH if fma.is_unsafe(record.file_name) else Reason.AUDIO_MISSING
+        return row | {"reason": gone}
     try:
         data = fma.source.read(member, limits.max_audio_bytes)
     except MemberTooLargeError as error:

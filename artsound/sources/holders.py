@@ -13,13 +13,22 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, cast
+from typing import Any, BinaryIO, Final, cast
 
 from artsound.errors import ArtsoundError, UsageError
 from artsound.schema import Reason
+from artsound.sources.members import (
+    Holder,
+    Member,
+    MemberError,
+    Refusal,
+    is_junk,
+    plain,
+    unsafe,
+    unsafe_kind,
+)
 
 ARCHIVES: Final = (".zip", ".tar")
 COMPRESSED: Final = (
@@ -34,75 +43,15 @@ _COMPRESSED_MAGIC: Final = (
     b"Rar!",
 )
 _ZIP_MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_JUNK: Final = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
 _TAR_BLOCK: Final = 512
-
-
-class MemberError(Exception):
-    """One member cannot be read; the source's others may be."""
-
-
-class MemberTooLargeError(MemberError):
-    """A member is larger than the limit, whatever its header says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file in a source.
-
-    Attributes:
-        path: within its archive or folder, with `/`.
-        size: in bytes, as the archive's directory says.
-        crc: CRC-32 where the archive has one.
-        holder: position of its archive or folder in the source.
-        offset: where the archive has it: the entry's number in a zip, the byte in a tar.
-    """
-
-    path: str
-    size: int
-    crc: int | None = None
-    holder: int = 0
-    offset: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A member that is never read, and why.
-
-    Attributes:
-        archive: the archive's name; empty for a folder.
-        path: the member's path as written.
-        reason: `unsafe path: ...`, or that another member has the same path.
-    """
-
-    archive: str
-    path: str
-    reason: str
-
-
-class Holder(Protocol):
-    """An archive or a folder."""
-
-    name: str
-
-    def entries(self, refused: list[Refusal]) -> Iterator[Member]:
-        """Yield the readable members in a fixed order, noting those that are refused."""
-        ...
-
-    def open(self, member: Member) -> BinaryIO:
-        """Open a member for reading."""
-        ...
-
-    def close(self) -> None:
-        """Release what is open."""
-        ...
 
 
 class Folder:
     """A folder's files. Archives in it are not members but holders of their own.
 
     Args:
-        root: the folder; links inside it that point out of it are refused.
+        root: the folder. Links in it that point out of it are refused, except archives directly in
+            it: those are how one lets a folder have archives that lie elsewhere.
     """
 
     name = ""
@@ -123,7 +72,9 @@ class Folder:
                     path = f"{folder}{entry.name}"
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{path}/")
-                    elif entry.is_symlink() and not self._inside(path):
+                    elif entry.is_symlink() and not (
+                        self._inside(path) or (not folder and path.lower().endswith(ARCHIVES))
+                    ):
                         why = f"{Reason.UNSAFE_PATH}: links outside its folder"
                         refused.append(Refusal(self.name, path, why))
                     elif entry.is_file():
@@ -190,7 +141,7 @@ class Zip:
             if written.endswith("/") or is_junk(written):
                 continue
             kind = stat.S_IFMT(info.external_attr >> 16)
-            why = unsafe(written) or _unsafe_kind(kind in (0, stat.S_IFREG))
+            why = unsafe(written) or unsafe_kind(kind in (0, stat.S_IFREG))
             if why:
                 refused.append(Refusal(self.name, written, why))
             else:
@@ -231,7 +182,7 @@ class Tar:
                     if info.isdir() or is_junk(info.name):
                         continue
                     usable = info.isreg() and not info.issparse()
-                    why = unsafe(info.name) or _unsafe_kind(usable)
+                    why = unsafe(info.name) or unsafe_kind(usable)
                     if why:
                         refused.append(Refusal(self.name, info.name, why))
                     else:
@@ -326,29 +277,3 @@ def _as_utf8(name: str, flags: int) -> str:
         return name.encode("cp437").decode("utf-8")
     except UnicodeError:
         return name
-
-
-def plain(path: str) -> str:
-    """Return a member's path without empty and `.` components."""
-    return "/".join(part for part in path.split("/") if part not in ("", "."))
-
-
-def is_junk(path: str) -> bool:
-    """Say whether a file is what desktops leave behind."""
-    parts = path.split("/")
-    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in _JUNK
-
-
-def unsafe(path: str) -> str | None:
-    """Return why a member's path could lead out of its folder, or None if it cannot."""
-    if "\0" in path or "\\" in path:
-        return f"{Reason.UNSAFE_PATH}: has a backslash or a null"
-    if path.startswith("/") or path[1:2] == ":":
-        return f"{Reason.UNSAFE_PATH}: is absolute"
-    if ".." in path.split("/"):
-        return f"{Reason.UNSAFE_PATH}: leads out of its folder"
-    return None
-
-
-def _unsafe_kind(is_file: bool) -> str | None:
-    return None if is_file else f"{Reason.UNSAFE_PATH}: is a link or a device"

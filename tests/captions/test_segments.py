@@ -1,5 +1,7 @@
 """Where a track is cut: whole segments, the tail as the recipe says, always at least one."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_segments_follow_each_other_from_the_start(samples: int, tail: str) -> N
     bounds = segment_bounds(samples, RATE, _settings(tail))
     assert bounds[0][0] == 0
     assert bounds[-1][1] <= samples
-    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(bounds):
         assert start == end
     assert all(end - start == 10 * RATE for start, end in bounds[:-1])
     lost = samples - bounds[-1][1]

@@ -17,6 +17,7 @@ from artsound.sources.artgraph import ArtGraph, artwork_rows
 from artsound.sources.fma import FreeMusicArchive, track_rows
 from artsound.sources.media import MediaLimits
 from artsound.sources.sample import data, write_sample
+from tests.sources.helpers import files_of
 
 LIMITS = MediaLimits()
 Rows = dict[str, dict[str, Any]]
@@ -144,3 +145,24 @@ def test_without_rights_the_metadata_speaks(archives: Path, tmp_path: Path) -> N
     assert tracks[200005].source_url == (
         "https://freemusicarchive.org/search?quicksearch=Maxstack+Through+Space"
     )
+
+
+def test_the_archives_hold_every_file_of_the_sample(archives: Path) -> None:
+    files = files_of(Path(str(data())))
+    rights = {name: files[name] for name in ("SOURCES.csv", "LICENSES.md")}
+    expected = {
+        "artgraph.zip": ("artgraph/", rights),
+        "fma/fma_metadata.zip": ("fma/", rights),
+        "fma/fma_large.zip": ("fma/", {}),
+    }
+    for name, (prefix, extra) in expected.items():
+        part = "" if prefix == "artgraph/" else Path(name).stem + "/"
+        wanted = {
+            path.removeprefix(prefix): content
+            for path, content in files.items()
+            if path.startswith(prefix + part)
+        }
+        with zipfile.ZipFile(archives / name) as archive:
+            assert archive.testzip() is None
+            found = {path: archive.read(path) for path in archive.namelist()}
+        assert found == wanted | extra
