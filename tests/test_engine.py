@@ -1,4 +1,4 @@
-"""The engine: sharding, resuming, failing, on a toy stage over a real workspace and real processes."""
+"""The engine on toy stages: sharding, resuming, failing, with real files and processes."""
 
 from __future__ import annotations
 
@@ -170,5 +170,5 @@ def test_a_failing_shard_is_named_and_the_others_stay(build: Build, workers: int
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_missing_package_is_said_as_it_is(build: Build, workers: int) -> None:
-    with pytest.raises(MissingDependency, match="the toy model .* run: pip install toy"):
+    with pytest.raises(MissingDependency, match=r"the toy model .* run: pip install toy"):
         run_stage(build, Unequipped(), workers, QUIET)

@@ -98,9 +98,9 @@ def test_a_second_build_in_the_same_workspace_is_refused(
         while not (out / ".lock").exists():
             time.sleep(0.02)
         time.sleep(0.5)
+        where = ["--artworks", sources.artworks, "--tracks", sources.tracks, "--out", out]
         second = subprocess.run(
-            [sys.executable, "-m", "artsound.cli", "build", "--artworks", str(sources.artworks)]
-            + ["--tracks", str(sources.tracks), "--out", str(out)],
+            [sys.executable, "-m", "artsound.cli", "build", *map(str, where)],
             capture_output=True,
             text=True,
             check=False,

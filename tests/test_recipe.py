@@ -61,7 +61,7 @@ def test_an_unknown_recipe_suggests_one() -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.toml"
     path.write_text("name = ")
-    with pytest.raises(UsageError, match="broken.toml is not TOML"):
+    with pytest.raises(UsageError, match=r"broken\.toml is not TOML"):
         Recipe.read(path)
 
 

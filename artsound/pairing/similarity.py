@@ -83,7 +83,8 @@ def similarity(a: Vectors, b: Vectors) -> Similarities:
     """
     products = np.multiply(a, b, dtype=np.float64, order="C")
     # Adding 0 makes of -0.0 a 0.0, so that equal values have equal bits.
-    return products.sum(axis=1).astype(np.float32) + np.float32(0)
+    canonical: Similarities = products.sum(axis=1).astype(np.float32) + np.float32(0)
+    return canonical
 
 
 def similarity_block(a: Vectors, b: Vectors) -> Similarities:
@@ -112,7 +113,7 @@ def _block(a: Vectors, b: Vectors, products: NDArray[np.float64]) -> Similaritie
     low = (products - margin).astype(np.float32)
     unsure = low != (products + margin).astype(np.float32)
     # Zero vectors have similarity 0 exactly, but close to 0 nothing rounds safely.
-    unsure &= a.any(axis=1)[:, None] & b.any(axis=1)[None, :]
+    unsure &= np.logical_and.outer((a != 0).any(axis=1), (b != 0).any(axis=1))
     values = products.astype(np.float32)
     rows, columns = np.nonzero(unsure)
     for start in range(0, len(rows), _RESCORED):

@@ -153,6 +153,9 @@ def pair_rows(workspace: Workspace, recipe: Recipe) -> list[dict[str, Any]]:
                 **{name: heard.get(name) for name in _AUDIO_SCORES},
                 **{column: artwork[name] for column, name in _ARTWORK.items()},
                 **{column: track[name] for column, name in _TRACK.items()},
+                "artwork_caption_model": seen.get("model"),
+                "music_caption_model": heard.get("model"),
+                "embedder": pair["embedder"],
                 "_artwork": artwork,
                 "_track": track,
             }

@@ -41,6 +41,12 @@ PAIR_COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "track_license": ("string", "SPDX licence of the track"),
     "artwork_source_url": ("string", "where the artwork comes from"),
     "track_source_url": ("string", "where the track comes from"),
+    "artwork_caption_model": (
+        "string",
+        "what wrote the artwork caption; `lite-`: a small stand-in",
+    ),
+    "music_caption_model": ("string", "what fused the music caption; `lite-`: a small stand-in"),
+    "embedder": ("string", "whose embeddings the pairing compared; `lite-`: a small stand-in"),
 }
 
 CAPTION_ATTEMPTS: Final = pa.schema(

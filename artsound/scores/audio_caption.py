@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Final, overload
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,37 +43,38 @@ def rouge1(segments: Sequence[str], caption: str) -> float:
     return float(_rouge().score(reference(segments), caption)["rouge1"].fmeasure)
 
 
-@overload
-def bert_score(segments: Sequence[str], caption: str, scorer: TextSimilarity) -> float: ...
-@overload
-def bert_score(
-    segments: Sequence[Sequence[str]], caption: Sequence[str], scorer: TextSimilarity
-) -> list[float]: ...
-def bert_score(
-    segments: Sequence[str] | Sequence[Sequence[str]],
-    caption: str | Sequence[str],
-    scorer: TextSimilarity,
-) -> float | list[float]:
-    """Return BERT-Score F1 of a fused caption (Zhang et al. 2020), or of many.
+def bert_score(segments: Sequence[str], caption: str, scorer: TextSimilarity) -> float:
+    """Return BERT-Score F1 of a fused caption against its segments (Zhang et al. 2020).
 
     Args:
-        segments: the segment captions in temporal order; for many captions, one sequence each.
-        caption: the fused caption, or many.
+        segments: the segment captions in temporal order.
+        caption: the fused caption.
         scorer: the model that compares texts.
 
     Returns:
-        One score, 0 where either text is empty; a list of them for many captions.
+        One score, 0 where either text is empty.
+    """
+    return bert_scores([segments], [caption], scorer)[0]
+
+
+def bert_scores(
+    segments: Sequence[Sequence[str]], captions: Sequence[str], scorer: TextSimilarity
+) -> list[float]:
+    """Return `bert_score` of many captions in one batch.
+
+    Args:
+        segments: the segment captions of each track.
+        captions: the fused captions, one a track.
+        scorer: the model that compares texts.
 
     Raises:
         ArtsoundError: there is not one sequence of segments for each caption.
     """
-    if isinstance(caption, str):
-        return scorer.f1([reference(_texts(segments))], [caption])[0]
-    if len(segments) != len(caption):
+    if len(segments) != len(captions):
         raise ArtsoundError(
-            f"{len(segments)} sequences of segment captions for {len(caption)} captions"
+            f"{len(segments)} sequences of segment captions for {len(captions)} captions"
         )
-    return scorer.f1([reference(_texts(parts)) for parts in segments], list(caption))
+    return scorer.f1([reference(_texts(parts)) for parts in segments], list(captions))
 
 
 def _texts(segments: Sequence[object]) -> list[str]:

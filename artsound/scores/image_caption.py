@@ -41,7 +41,8 @@ def clip_score(
             f"{texts.shape}: give one caption an image, embedded by one model"
         )
     cosines = np.einsum("nd,nd->n", _unit(images), _unit(texts))
-    return np.clip(weight * np.maximum(cosines, 0.0), 0.0, 1.0)
+    scores: Scores = np.clip(weight * np.maximum(cosines, 0.0), 0.0, 1.0)
+    return scores
 
 
 def pac_score(
@@ -100,7 +101,8 @@ def _unit(features: Scores) -> Scores:
     peak = np.abs(features).max(axis=1, keepdims=True, initial=0.0)
     scaled = np.divide(features, peak, out=np.zeros_like(features), where=peak > 0)
     norm = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.divide(scaled, norm, out=np.zeros_like(scaled), where=norm > 0)
+    unit: Scores = np.divide(scaled, norm, out=np.zeros_like(scaled), where=norm > 0)
+    return unit
 
 
 def _finite(values: ArrayLike, name: str) -> Scores:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from artsound.errors import ArtsoundError
 from artsound.models.lite.bertscore import MiniLMBertScore
 from artsound.scores import ac_score, bert_score, rouge1
-from artsound.scores.audio_caption import reference
+from artsound.scores.audio_caption import bert_scores, reference
 
 unit = st.floats(0, 1)
 words = st.lists(st.sampled_from(["a", "soft", "Piano", "plays", "slow.", "3"]), max_size=9)
@@ -44,14 +44,14 @@ def test_bert_score_joins_the_segments() -> None:
     parts = ["A slow piano piece.", "It sounds dark."]
     joined = "A slow piano piece. It sounds dark."
     assert bert_score(parts, joined, scorer) == pytest.approx(1.0, abs=1e-6)
-    many = bert_score([parts, parts], [joined, "A fast metal song."], scorer)
+    many = bert_scores([parts, parts], [joined, "A fast metal song."], scorer)
     assert many == [
         bert_score(parts, joined, scorer),
         bert_score(parts, "A fast metal song.", scorer),
     ]
     assert bert_score(parts, "", scorer) == 0.0
     with pytest.raises(ArtsoundError, match="1 sequences of segment captions for 2 captions"):
-        bert_score([parts], ["a", "b"], scorer)
+        bert_scores([parts], ["a", "b"], scorer)
     with pytest.raises(ArtsoundError, match="a sequence of texts"):
         bert_score("a piano", "a piano", scorer)
 

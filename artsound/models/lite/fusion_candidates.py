@@ -41,11 +41,14 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 # Numbers this close say the same: tempo estimates differ by as much from part to part.
 _SAME_NUMBER: Final = 0.04
 _FUNCTION_WORDS: Final = frozenset(
-    """a about an and are as at be been but by for from has have in into is it its like more of on
-    or over piece music track song sound sounds feels mood that the their then there this to tempo
-    bpm with moves along unfolds""".split()
+    re.findall(
+        r"\w+",
+        "a about an and are as at be been but by for from has have in into is it its like more of"
+        " on or over piece music track song sound sounds feels mood that the their then there"
+        " this to tempo bpm with moves along unfolds",
+    )
 )
-_MOST_ORDERS: Final = 6
+_MOST_ORDERS: Final = 3
 _MIDDLE: Final = ("Then it", "Later it", "In the middle it")
 _END: Final = ("Towards the end it", "Finally it", "In the end it")
 
@@ -125,16 +128,12 @@ def continuations(changes: Sequence[str], *, last: bool, detail: float) -> list[
 def _sentence(opener: str, told: Sequence[str]) -> str:
     predicates = [predicate for clause in told if (predicate := _predicate(clause))]
     subjects = [clause for clause in told if _predicate(clause) is None]
-    when = opener.removesuffix(" it")
-    parts = []
-    if predicates:
-        *head, tail = predicates
-        joined = f"{', '.join(head)} and {tail}" if head else tail
-        parts.append(f"{opener} {joined}")
-    for clause in subjects:
-        lowered = clause[:1].lower() + clause[1:]
-        parts.append(f"and {lowered}" if parts else f"{when} {lowered}")
-    return f"{' '.join(parts)}."
+    lowered = " and ".join(clause[:1].lower() + clause[1:] for clause in subjects)
+    if not predicates:
+        return f"{opener.removesuffix(' it')} {lowered}."
+    *head, tail = predicates
+    sentence = f"{opener} {', '.join(head)} and {tail}." if head else f"{opener} {tail}."
+    return f"{sentence} {lowered[:1].upper()}{lowered[1:]}." if lowered else sentence
 
 
 def _predicate(clause: str) -> str | None:

@@ -87,7 +87,7 @@ def _tokenizer(fields: dict[str, Any]) -> PreTrainedTokenizerFast:
             if kind == _CONTROL_TOKEN
         ]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=tokens[fields["tokenizer.ggml.bos_token_id"]],
         eos_token=tokens[fields["tokenizer.ggml.eos_token_id"]],
@@ -113,15 +113,15 @@ def load_llama_gguf(path: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFa
     kinds = (fields.get("general.architecture"), fields.get("tokenizer.ggml.model"))
     if kinds != ("llama", "gpt2"):
         raise ArtsoundError(f"{path}: holds a {kinds[0]} model; expected a llama model")
-    config = _config(fields)
+    config, heads = _config(fields), int(fields["llama.attention.head_count"])
     weights = {}
     for tensor in reader.tensors:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         weight = torch.from_numpy(values.copy())
         if tensor.name.endswith("attn_q.weight"):
-            weight = _unpermute(weight, config.num_attention_heads)
+            weight = _unpermute(weight, heads)
         elif tensor.name.endswith("attn_k.weight"):
-            weight = _unpermute(weight, config.num_key_value_heads)
+            weight = _unpermute(weight, fields.get("llama.attention.head_count_kv", heads))
         weights[_parameter_name(tensor.name)] = weight
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
@@ -131,4 +131,5 @@ def load_llama_gguf(path: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFa
     model.tie_weights()
     # Its tables are computed, not stored, so they are still on the meta device.
     model.model.rotary_emb = LlamaRotaryEmbedding(config)
-    return model.eval().requires_grad_(False), _tokenizer(fields)
+    model.requires_grad_(False).train(False)
+    return model, _tokenizer(fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -24,9 +23,10 @@ class Ranker:
 
     def _read(self, tokens: Sequence[int]) -> torch.Tensor:
         with torch.inference_mode():
-            return self._model(
+            logits: torch.Tensor = self._model(
                 torch.tensor([list(tokens)]), past_key_values=self._cache, logits_to_keep=1
-            ).logits[0, -1]
+            ).logits
+        return logits[0, -1]
 
     def best(self, choices: Sequence[Sequence[int]]) -> int:
         """Return the position of the choice with the highest mean log-probability a token.
@@ -47,7 +47,9 @@ class Ranker:
         if len(choice) > 1:
             cache = copy.deepcopy(self._cache)
             with torch.inference_mode():
-                logits = self._model(torch.tensor([list(choice[:-1])]), past_key_values=cache).logits
+                logits = self._model(
+                    torch.tensor([list(choice[:-1])]), past_key_values=cache
+                ).logits
             following = torch.tensor(list(choice[1:]))
             steps = torch.log_softmax(logits[0], -1).gather(1, following[:, None])
             total = total + steps.sum()

@@ -59,7 +59,9 @@ class SmolLM2Fuser:
 
     def _prompt(self, prompt: str) -> list[int]:
         turns = [{"role": "user", "content": prompt}]
-        chat = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        chat = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True
+        )
         return self._encode(str(chat))
 
     def _encode(self, text: str) -> list[int]:
