@@ -45,11 +45,11 @@ class Ranker:
     def _score(self, choice: Sequence[int]) -> float:
         total = torch.log_softmax(self._next, -1)[choice[0]]
         if len(choice) > 1:
-            cache = copy.deepcopy(self._cache)
             with torch.inference_mode():
                 logits = self._model(
-                    torch.tensor([list(choice[:-1])]), past_key_values=cache
+                    torch.tensor([list(choice[:-1])]), past_key_values=self._cache
                 ).logits
+            self._cache.crop(1 - len(choice))  # forget the choice again
             following = torch.tensor(list(choice[1:]))
             steps = torch.log_softmax(logits[0], -1).gather(1, following[:, None])
             total = total + steps.sum()
