@@ -39,12 +39,12 @@ def _pairs(released: Path) -> list[dict[str, Any]]:
 def test_a_process_with_nothing_but_datasets_opens_every_configuration(released: Path) -> None:
     script = f"""
 import sys
-from datasets import load_dataset
+from datasets import Audio, load_dataset
 for name in {sorted(CONFIGS)!r}:
     loaded = load_dataset({str(released)!r}, name)
     assert sum(split.num_rows for split in loaded.values()) > 0, name
 streamed = load_dataset({str(released)!r}, split="train", streaming=True)
-row = next(iter(streamed.remove_columns("audio")))
+row = next(iter(streamed.cast_column("audio", Audio(decode=False))))
 assert row["image"].mode == "RGB"
 assert not any(name.startswith("artsound") for name in sys.modules)
 print("opened")
