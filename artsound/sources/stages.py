@@ -28,7 +28,7 @@ class ArtworksStage(Stage):
 
     def shards(self, build: Build) -> int:
         """Return the number of parts that the catalogue fills."""
-        return math.ceil(len(artgraph(build.artworks)) / build.recipe.shard_rows)
+        return max(1, math.ceil(len(artgraph(build.artworks)) / build.recipe.shard_rows))
 
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
         """Read and check one part's artworks."""
@@ -50,7 +50,7 @@ class TracksStage(Stage):
 
     def shards(self, build: Build) -> int:
         """Return the number of parts that the catalogue fills."""
-        return math.ceil(len(fma(build.tracks)) / build.recipe.shard_rows)
+        return max(1, math.ceil(len(fma(build.tracks)) / build.recipe.shard_rows))
 
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
         """Read and check one part's tracks."""
