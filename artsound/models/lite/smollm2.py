@@ -19,7 +19,7 @@ from artsound.models.lite.weights import smollm2_gguf
 
 # Share of the clauses that have to be told at the first attempt, and what each further one adds.
 _FIRST_DETAIL: Final = 0.4
-_MORE_DETAIL: Final = 0.3
+_MORE_DETAIL: Final = 0.2
 
 
 class SmolLM2Fuser:
