@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from artsound import schema
+from artsound.errors import ArtsoundError
 from artsound.models import registry
 from artsound.models.base import Embedder, FloatArray, Modality
 from artsound.models.batching import in_batches
@@ -130,10 +131,21 @@ def embedding_stages(recipe: Recipe) -> list[EmbeddingsStage]:
     return stages
 
 
-def read_vectors(build: Build, table: str) -> tuple[list[Any], FloatArray]:
-    """Return the ids and vectors, shape (n, d), of the usable rows of an embeddings table."""
+def read_vectors(build: Build, table: str, model: str) -> tuple[list[Any], FloatArray]:
+    """Return the ids and vectors, shape (n, d), of the usable rows of an embeddings table.
+
+    Raises:
+        ArtsoundError: a row was made by another model than `model`.
+    """
     rows = build.workspace.read(table)
     rows = rows.filter(pa.compute.equal(rows["status"], Status.OK))
+    other = pa.compute.index(pa.compute.not_equal(rows["model"], model), True).as_py()
+    if other >= 0:
+        raise ArtsoundError(
+            f"{table}, row {rows.column(0)[other].as_py()}: embedded by"
+            f" {rows['model'][other].as_py()}, not by {model};"
+            f" run the build with --redo-from {table}"
+        )
     dimension = rows.schema.field("vector").type.list_size
     flat = rows["vector"].combine_chunks()
     vectors = flat.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)

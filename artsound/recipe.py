@@ -107,17 +107,34 @@ class Pairing(_Section):
         strategies: which modalities are compared; each gives a table `pairs/<strategy>`.
         released: the strategy whose pairs are the dataset.
         embedder: the embedder whose vectors are compared; one of `embeddings.embedders`.
+        method: `greedy` is the paper's; see `artsound.pairing.match` for this and what follows.
+        objective: what `optimal` maximises.
+        gap: how far `optimal` may lie below the best possible mean.
+        csls: neighbours of the hubness correction; 0 for none.
+        max_per_artwork: how many tracks may share an artwork.
+        min_similarity: pairs less similar than this are not made.
+        backend: what computes the products; no influence on the pairs.
     """
 
     strategies: tuple[Strategy, ...] = Field(default=("image_audio",), min_length=1)
     released: Strategy = "image_audio"
     embedder: str
-    method: Literal["greedy"] = "greedy"
+    method: Literal["greedy", "optimal", "sequential", "nearest"] = "greedy"
+    objective: Literal["similarity", "tail-averse"] = "similarity"
+    gap: float = Field(default=2.5e-4, gt=0)
+    csls: int = Field(default=0, ge=0)
+    max_per_artwork: int = Field(default=1, ge=1)
+    min_similarity: float = Field(default=-1.0, ge=-1.0, le=1.0)
+    backend: Literal["auto", "float32", "bfloat16", "cuda", "faiss"] = "auto"
 
     @model_validator(mode="after")
     def _released_is_built(self) -> Pairing:
         if self.released not in self.strategies:
             raise ValueError(f"released = {self.released!r} is not one of strategies")
+        if self.objective != "similarity" and self.method != "optimal":
+            raise ValueError(f"objective {self.objective} is for method optimal")
+        if self.max_per_artwork > 1 and self.method == "nearest":
+            raise ValueError("max_per_artwork: method nearest knows no limit")
         return self
 
 

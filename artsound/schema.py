@@ -6,7 +6,7 @@ the release and the report share. Columns may be added; none may be renamed.
 Three columns mean the same in every table that has them:
 
 * `status`: `ok`, `rejected` (the source item is unusable), `failed` (a model or scorer gave up on
-  the row) or `unpaired` (pairing had no artwork left).
+  the row) or `unpaired` (pairing had no artwork left, or none similar enough).
 * `reason`: null when the status is `ok`, else one of `REASONS`, optionally followed by `: detail`.
 * `model`: the registry name of what made the row. Names that begin with `lite-` are the small
   embedded models, never the paper's.
@@ -51,6 +51,7 @@ class Reason(StrEnum):
     SCORE_FAILED = "score failed"
     EMBEDDING_FAILED = "embedding failed"
     NO_ARTWORK_LEFT = "no artwork left"
+    NOT_SIMILAR_ENOUGH = "no artwork left that is similar enough"
 
 
 REASONS: Final = tuple(reason.value for reason in Reason)
@@ -175,7 +176,12 @@ PAIRS: Final = _schema(
     ("artwork_id", pa.string()),
     ("similarity", pa.float64()),
     ("order", pa.int64()),
+    # Of the artwork among all as the track sees them, and the other way round; 1 is the nearest.
+    ("artwork_rank", pa.int64()),
+    ("track_rank", pa.int64()),
     ("method", pa.string()),
+    # How far the mean of the objective is below its optimum at the most; null without a bound.
+    ("gap", pa.float64()),
     ("embedder", pa.string()),
     ("status", pa.string()),
     ("reason", pa.string()),

@@ -1,218 +1,258 @@
-"""Exact global greedy pairing (paper, equations 3 and 4), without the matrix of similarities.
+"""Exact greedy and sequential pairing, without the matrix of similarities.
 
-Greedy takes the most similar of all pairs, removes both sides, and goes on. With one total order of
-the pairs (similarity descending, then track, then artwork) its result is the only stable matching
-of the two sides, so deferred acceptance (Gale and Shapley 1962) finds the same pairs in any order
-of work: a track proposes to artworks, its most similar first, and an artwork keeps the best
-proposal. What an artwork holds only improves, so pairs that it would refuse are dropped for good.
-The tracks come in blocks of rows; of a row only the best few pairs that could still be had are
-kept, and a track that has used them up looks again at all artworks.
+The tracks come in blocks of rows. Of a row only the best pairs that could still be had are kept
+(`products`), then the block's tracks and those that they displace propose (`market`). What an
+artwork holds only improves, so a pair that was left out as hopeless stays hopeless; a track that
+has used up its list gets a new one, from the block at hand, or later by a product with only those
+artworks that it could still win. Rows that most resemble the artworks' mean come first: they are
+what others lose against, so that few pairs are made to be broken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from artsound.errors import ArtsoundError, UsageError
-from artsound.pairing.similarity import (
-    Similarities,
-    Vectors,
-    as_matrix,
-    similarity_block,
-    unit_vectors,
+from artsound.pairing.checkpoint import Checkpoint
+from artsound.pairing.market import (
+    GREEDY,
+    SEQUENTIAL,
+    Lists,
+    Sides,
+    Slots,
+    settle,
+    whole_row,
 )
+from artsound.pairing.matching import UNPAIRED, Matching, Options, matching_of
+from artsound.pairing.neighbours import csls_shifts
+from artsound.pairing.products import product_for, rows_in_block
+from artsound.pairing.shortlist import Product, View
+from artsound.pairing.similarity import Side, grouped, places_of
 
-# Pairs in a block of similarities. About 20 bytes each at the peak.
-BLOCK_PAIRS: Final = 2**23
-# Pairs of a row that are kept at first.
-_SHORTLIST: Final = 64
-_NONE: Final = -1
-_INDEX_BITS: Final = np.uint64(32)
-_INDEX_MASK: Final = np.uint64(2**32 - 1)
-_SIGN: Final = np.uint32(2**31)
-
-
-@dataclass(frozen=True)
-class Matching:
-    """Which artwork each track got; one entry a track, in the tracks' order.
-
-    Where there are fewer artworks than tracks, the tracks left over have image -1, similarity NaN
-    and order -1.
-
-    Attributes:
-        image: row of the artwork, int64.
-        similarity: cosine of the pair, float64.
-        order: when greedy makes the pair, 0 for the first, int64.
-    """
-
-    image: NDArray[np.int64]
-    similarity: NDArray[np.float64]
-    order: NDArray[np.int64]
+_SHORTLIST: Final = 128
+_MODES: Final = {"greedy": GREEDY, "sequential": SEQUENTIAL}
 
 
-def match(audio: ArrayLike, images: ArrayLike, method: str = "greedy") -> Matching:
-    """Pair tracks with artworks one to one by the cosine similarity of their vectors.
+def pair_greedily(tracks: Side, artworks: Side, options: Options) -> Matching:
+    """Pair the most similar first, one to one; see `match`."""
+    return _Pairing("greedy", tracks, artworks, options).run()
 
-    Args:
-        audio: the tracks' vectors, shape (n, d), of any length; may be memory-mapped. A zero
-            vector has similarity 0 with everything.
-        images: the artworks' vectors, shape (m, d), likewise.
-        method: `greedy`: the most similar pair first; of equally similar pairs that of the lowest
-            track, then of the lowest artwork.
 
-    Raises:
-        UsageError: there is no such method.
-        ArtsoundError: a side is empty, the dimensions differ, or a value is not finite.
-    """
-    if method not in _METHODS:
-        raise UsageError(f"unknown pairing method {method!r}: available: {', '.join(_METHODS)}")
-    tracks, artworks = as_matrix(audio, "audio"), as_matrix(images, "image")
-    if tracks.shape[1] != artworks.shape[1]:
-        raise ArtsoundError(
-            f"audio vectors have {tracks.shape[1]} dimensions and image vectors "
-            f"{artworks.shape[1]}: embed both with one model"
+def pair_sequentially(tracks: Side, artworks: Side, options: Options) -> Matching:
+    """Let each track in order take the best artwork left; see `match`."""
+    return _Pairing("sequential", tracks, artworks, options).run()
+
+
+class _Pairing:
+    """One run of deferred acceptance over blocks of rows."""
+
+    def __init__(self, method: str, tracks: Side, artworks: Side, options: Options) -> None:
+        self.mode, self.options = _MODES[method], options
+        self.tracks, self.artworks = tracks, artworks
+        self.members = grouped(tracks.group)
+        shifts = csls_shifts(tracks, artworks, options)
+        self.sides = Sides(tracks.vectors, artworks.vectors, tracks.group, *shifts)
+        self.slots = _empty_slots(artworks, len(tracks.group), options.max_per_artwork)
+        self.lists = _empty_lists(len(tracks.vectors), options.shortlist or _SHORTLIST)
+        self.product = product_for(artworks.vectors, options.backend, len(tracks.vectors))
+        self._finer: Product | None = None
+        self.level = np.zeros(len(tracks.vectors), dtype=np.int8)
+        self.multiplied = 0
+
+    def run(self) -> Matching:
+        """Work through all blocks, then through the tracks whose lists were used up."""
+        order = self._order()
+        size = rows_in_block(len(self.sides.columns), self.options.block_rows)
+        inputs = (*self.tracks, *self.artworks)
+        key = (self.mode, self.options.csls, self.options.max_per_artwork)
+        checkpoint = Checkpoint(self.options.checkpoint, key, inputs)
+        state = checkpoint.load()
+        done, waiting = 0, np.empty(0, dtype=np.int64)
+        if state is not None:
+            done, waiting = int(state["done"]), np.asarray(state["waiting"], np.int64)
+            self._restore(state)
+        while done < len(order):
+            self.options.progress(done, len(order))
+            block = order[done : done + size]
+            waiting = np.concatenate([waiting, self._work_off(block)])
+            done += len(block)
+            if len(waiting) >= size:
+                waiting = self._refill(waiting, size)
+            checkpoint.save_sometimes(lambda: self._state(done, waiting))  # noqa: B023
+        while len(waiting):
+            waiting = self._refill(waiting, size)
+        self.options.progress(len(order), len(order))
+        checkpoint.remove()
+        return self._result()
+
+    def _order(self) -> NDArray[np.int64]:
+        """Return the rows in the order of work; it changes nothing but the time."""
+        if self.mode != GREEDY:
+            return np.arange(len(self.sides.tracks))
+        centre = self.sides.columns.mean(axis=0, dtype=np.float64) - 0.0
+        nearness = self.sides.tracks.astype(np.float32) @ centre.astype(np.float32)
+        return np.argsort(-(nearness - self.sides.row_shift), kind="stable")
+
+    def _work_off(self, block: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Let the tracks of a block of rows propose; returns others that need longer lists."""
+        self.multiplied += self.product.score(self.sides.tracks[block])
+        place = np.full(len(self.sides.tracks), -1, dtype=np.int64)
+        place[block] = np.arange(len(block))
+        self._list(self.product, block, np.arange(len(block)))
+        waiting = np.concatenate([self.members[row] for row in block])[::-1].copy()
+        outside = []
+        while len(waiting):
+            hungry = self._settle(waiting)
+            row = self.sides.row[hungry]
+            inside = (place[row] >= 0) & (self.level[row] == 0)
+            outside.append(hungry[~inside])
+            waiting = hungry[inside]
+            rows = np.unique(self.sides.row[waiting])
+            self._list(self.product, rows, place[rows])
+        return np.concatenate(outside)
+
+    def _refill(self, waiting: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """Give the tracks with the highest hopes new lists; returns all that wait afterwards."""
+        rows = np.unique(self.sides.row[waiting])
+        rows = rows[np.argsort(-self.lists.rest[rows], kind="stable")][:size]
+        now = np.isin(self.sides.row[waiting], rows)
+        proposing, later = waiting[now], waiting[~now]
+        asking = {int(self.sides.row[track]): track for track in np.sort(proposing)[::-1]}
+        for level in (0, 1):
+            at = rows[self.level[rows] == level]
+            if len(at):
+                product = self.product if level == 0 else self._float32()
+                columns = self._winnable(at)
+                if columns is not None and not len(columns):
+                    self.lists.column[at], self.lists.rest[at] = -1, -np.inf
+                    continue
+                self.multiplied += product.score(self.sides.tracks[at], columns)
+                self._list(product, at, np.arange(len(at)))
+                # What was not looked at is lost for the tracks that ask, not for lower ones.
+                self.lists.made_for[at] = [asking[row] for row in at]
+        self._list_exactly(proposing)
+        return np.concatenate([later, self._settle(proposing[::-1].copy())])
+
+    def _winnable(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return the columns that some of the rows could still get, or None for all."""
+        if self.mode == GREEDY:
+            open_columns = self.slots.worst_value <= self.lists.rest[rows].max()
+        else:
+            open_columns = self._floor(rows) == -np.inf
+        columns = np.flatnonzero(open_columns)
+        return None if len(columns) == len(open_columns) else columns
+
+    def _settle(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
+        hungry = settle(self.mode, waiting, self.lists, self.slots, self.sides)
+        rows = np.unique(self.sides.row[hungry])
+        # Where a new list gave nothing, the product is too coarse to tell its entries apart.
+        coarse = self.lists.fresh[rows].astype(np.int8)
+        self.level[rows] = np.minimum(self.level[rows] + coarse, 2)
+        return hungry
+
+    def _float32(self) -> Product:
+        if self._finer is None:
+            self._finer = product_for(self.sides.columns, "float32", len(self.sides.tracks))
+        return self._finer
+
+    def _list(self, product: Product, rows: NDArray[np.int64], within: NDArray[np.int64]) -> None:
+        """Make lists from the last block of a product."""
+        if not len(rows):
+            return
+        lists = self.lists
+        view = View(
+            self.sides.row_shift,
+            self.sides.column_shift,
+            np.zeros(len(self.sides.columns)),
+            self._floor(rows),
         )
-    return _METHODS[method](tracks, artworks)
+        found = product.shortlist(within, rows, view, lists.column.shape[1])
+        kept = found.column.shape[1]
+        lists.column[rows], lists.value[rows] = -1, -np.inf
+        lists.column[rows, :kept], lists.value[rows, :kept] = found.column, found.upper
+        lists.exact[rows] = False
+        lists.rest[rows], lists.rest_artwork[rows] = found.rest, -1
+        lists.made_for[rows], lists.fresh[rows] = 0, True
+
+    def _floor(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what a proposal of any of the rows to each column must at least be worth."""
+        if self.mode == GREEDY:
+            return self.slots.worst_value
+        lowest = min(self.members[row][0] for row in rows)
+        return np.where(self.slots.worst_track < lowest, np.inf, -np.inf).astype(np.float32)
+
+    def _list_exactly(self, waiting: NDArray[np.int64]) -> None:
+        """Make lists by the definition, for rows that no product resolves."""
+        lists, count = self.lists, self.lists.column.shape[1]
+        waiting = np.sort(waiting)
+        rows, lowest = np.unique(self.sides.row[waiting], return_index=True)
+        for row, track in zip(rows, waiting[lowest], strict=True):
+            if self.level[row] < 2:
+                continue
+            values, artworks = whole_row(self.mode, track, self.slots, self.sides)
+            self.multiplied += len(values)
+            possible = np.flatnonzero(artworks >= 0)
+            best = possible[np.lexsort((artworks[possible], -values[possible]))]
+            kept = best[:count]
+            lists.column[row], lists.value[row] = -1, -np.inf
+            lists.column[row, : len(kept)], lists.value[row, : len(kept)] = kept, values[kept]
+            lists.exact[row], lists.made_for[row], lists.fresh[row] = True, track, True
+            cut = len(best) > count
+            lists.rest[row] = values[kept[-1]] if cut else -np.inf
+            lists.rest_artwork[row] = artworks[kept[-1]] if cut else -1
+
+    def _state(self, done: int, waiting: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+        return {
+            "done": np.array(done),
+            "waiting": waiting,
+            "value": self.slots.value,
+            "track": self.slots.track,
+        }
+
+    def _restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Take up what was held; the lists are made again as they are needed."""
+        slots = self.slots
+        slots.value[:], slots.track[:] = state["value"], state["track"]
+        last = slots.start[1:] - 1
+        slots.worst_value[:], slots.worst_track[:] = slots.value[last], slots.track[last]
+        slots.tied[:] = True
+        self.lists.rest[:] = np.inf
+
+    def _result(self) -> Matching:
+        tracks, slots = len(self.tracks.group), self.slots
+        held = np.flatnonzero(slots.track < tracks)
+        paired = slots.track[held]
+        image = np.full(tracks, UNPAIRED, dtype=np.int64)
+        image[paired] = slots.artwork[held]
+        value = np.full(tracks, np.nan, dtype=np.float32)
+        value[paired] = slots.value[held] if self.mode == GREEDY else -paired.astype(np.float32)
+        work = self.multiplied / (tracks * len(self.artworks.group))
+        return matching_of(self.tracks, self.artworks, image, value, work=work)
 
 
-def greedy(
-    audio: NDArray[np.generic], images: NDArray[np.generic], block_pairs: int = BLOCK_PAIRS
-) -> Matching:
-    """Pair by exact global greedy; see `match`.
-
-    Args:
-        audio: shape (n, d).
-        images: shape (m, d).
-        block_pairs: pairs whose similarities are in memory at a time; does not change the result.
-    """
-    pictures = _read(images, "image")
-    rows = max(1, block_pairs // len(pictures))
-    market = _Market(len(audio), len(pictures))
-    waiting: list[int] = []
-    for start in range(0, len(audio), rows):
-        block = np.arange(start, min(start + rows, len(audio)))
-        vectors = unit_vectors(audio[start : start + rows], "audio", start)
-        waiting += market.settle(block, similarity_block(vectors, pictures))
-    while waiting:
-        block, waiting = np.array(waiting[:rows]), waiting[rows:]
-        vectors = unit_vectors(audio[block], "audio")
-        waiting += market.settle(block, similarity_block(vectors, pictures))
-    return market.result()
+def _empty_slots(artworks: Side, tracks: int, uses: int) -> Slots:
+    columns = len(artworks.vectors)
+    artwork, start = places_of(artworks, uses)
+    return Slots(
+        start,
+        artwork,
+        np.full(len(artwork), -np.inf, dtype=np.float32),
+        np.full(len(artwork), tracks, dtype=np.int64),
+        np.full(columns, -np.inf, dtype=np.float32),
+        np.full(columns, tracks, dtype=np.int64),
+        np.zeros(tracks, dtype=np.bool_),
+    )
 
 
-_METHODS: Final[Mapping[str, Callable[[NDArray[np.generic], NDArray[np.generic]], Matching]]] = {
-    "greedy": greedy
-}
-
-
-def _read(vectors: NDArray[np.generic], name: str) -> Vectors:
-    unit = np.empty(vectors.shape, dtype=np.float32)
-    for start in range(0, len(vectors), 4096):
-        part = vectors[start : start + 4096]
-        unit[start : start + 4096] = unit_vectors(part, name, start)
-    return unit
-
-
-class _Market:
-    """What every artwork holds, and the proposals that tracks have yet to make."""
-
-    def __init__(self, tracks: int, artworks: int) -> None:
-        self.held_similarity = np.full(artworks, -np.inf, dtype=np.float32)
-        self.held_track = np.full(artworks, tracks, dtype=np.int64)
-        self.tracks = tracks
-        self.proposals: dict[int, Iterator[tuple[float, int]]] = {}
-        self.complete: set[int] = set()
-
-    def settle(self, block: NDArray[np.int64], similarities: Similarities) -> list[int]:
-        """Let a block of tracks propose until all of them hold an artwork or can have none.
-
-        Args:
-            block: the tracks, shape (n,).
-            similarities: their similarities with all artworks, shape (n, m).
-
-        Returns:
-            Tracks of other blocks that lost their artwork and have used up their shortlist.
-        """
-        row_of = {int(track): row for row, track in enumerate(block)}
-        outside: list[int] = []
-        open_tracks = [int(track) for track in block]
-        size = _SHORTLIST
-        while open_tracks:
-            rows = np.array([row_of[track] for track in open_tracks])
-            self._shortlist(np.array(open_tracks), similarities[rows], size)
-            used_up = self._propose(open_tracks)
-            open_tracks = [track for track in used_up if track in row_of]
-            outside += [track for track in used_up if track not in row_of]
-            # A list as long as the block cannot be used up by rivals of the block alone.
-            size = min(4 * size, max(len(block), _SHORTLIST))
-        return outside
-
-    def _shortlist(self, block: NDArray[np.int64], rows: Similarities, size: int) -> None:
-        """Give tracks their best `size` pairs among those that the artwork would not refuse."""
-        wanted = rows > self.held_similarity
-        ties = rows == self.held_similarity
-        if ties.any():
-            wanted |= ties & (block[:, None] < self.held_track)
-        keys = _keys(rows)
-        keys[~wanted] = 0
-        size = min(size, keys.shape[1])
-        best = np.partition(keys, keys.shape[1] - size, axis=1)[:, -size:]
-        best = np.sort(best, axis=1)[:, ::-1]
-        for row, (track, left) in enumerate(zip(block.tolist(), wanted.sum(axis=1), strict=True)):
-            chosen = (best[row, : min(int(left), size)] & _INDEX_MASK) ^ _INDEX_MASK
-            indices = chosen.astype(np.int64)
-            self.proposals[track] = iter(
-                zip(rows[row, indices].tolist(), indices.tolist(), strict=True)
-            )
-            if left <= size:
-                self.complete.add(track)
-
-    def _propose(self, open_tracks: list[int]) -> list[int]:
-        """Work off proposals; returns the tracks whose shortlist ended before they held anything.
-
-        A complete list that ends leaves its track without an artwork for good.
-        """
-        used_up = []
-        stack = open_tracks[::-1]
-        held_similarity, held_track = self.held_similarity, self.held_track
-        while stack:
-            track = stack.pop()
-            for similarity, artwork in self.proposals[track]:
-                rival, rival_track = held_similarity[artwork], held_track[artwork]
-                if similarity > rival or (similarity == rival and track < rival_track):
-                    held_similarity[artwork], held_track[artwork] = similarity, track
-                    if rival_track < self.tracks:
-                        stack.append(int(rival_track))
-                    break
-            else:
-                del self.proposals[track]
-                if track not in self.complete:
-                    used_up.append(track)
-        return used_up
-
-    def result(self) -> Matching:
-        """Return what the artworks hold, by track."""
-        image = np.full(self.tracks, _NONE, dtype=np.int64)
-        similarity = np.full(self.tracks, np.nan)
-        order = np.full(self.tracks, _NONE, dtype=np.int64)
-        artworks = np.flatnonzero(self.held_track < self.tracks)
-        tracks = self.held_track[artworks]
-        image[tracks] = artworks
-        similarity[tracks] = self.held_similarity[artworks]
-        # Greedy makes the pairs in their total order; no two share a track, so that ends ties.
-        made = tracks[np.lexsort((tracks, -self.held_similarity[artworks]))]
-        order[made] = np.arange(len(made))
-        return Matching(image, similarity, order)
-
-
-def _keys(similarities: Similarities) -> NDArray[np.uint64]:
-    """Return integers above 0 in the order of preference: most similar, then lowest artwork."""
-    bits = similarities.view(np.uint32)
-    ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
-    columns = np.arange(similarities.shape[1], dtype=np.uint64)
-    return (ordered << _INDEX_BITS) | (columns ^ _INDEX_MASK)
+def _empty_lists(rows: int, count: int) -> Lists:
+    return Lists(
+        np.full((rows, count), -1, dtype=np.int32),
+        np.full((rows, count), -np.inf, dtype=np.float32),
+        np.zeros((rows, count), dtype=np.bool_),
+        np.full(rows, -np.inf, dtype=np.float32),
+        np.full(rows, -1, dtype=np.int64),
+        np.zeros(rows, dtype=np.int64),
+        np.zeros(rows, dtype=np.bool_),
+    )

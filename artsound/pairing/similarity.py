@@ -2,26 +2,27 @@
 
 A matrix product gives different last bits with another block shape, thread count or library, and
 with them other ties and other pairs. So a similarity is defined here by its arithmetic: vectors are
-normalised and rounded to float32, multiplied in float64, summed pairwise in the order of the
-dimensions, and the sum is rounded to float32. A product in float64 finds nearly all of these
-values; the few where its error could reach the next float32 are computed anew by the definition.
+normalised and rounded to float32; their products, exact in float64, are summed in 32 lanes (lane l
+takes the dimensions l, l + 32, ... in order), the lanes are added by halves (16, 8, 4, 2, 1), and
+the sum is rounded to float32. Matrix products only choose which pairs are computed in this way.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import hashlib
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from artsound.errors import ArtsoundError
+from artsound.pairing.jit import compiled, compiled_parallel, prange
 
 Vectors = NDArray[np.float32]
 Similarities = NDArray[np.float32]
 
-_UNIT_ROUNDOFF: Final = 2.0**-53
-_COLUMNS: Final = 4096  # of a product at a time: bounds the float64 copies
-_RESCORED: Final = 4096  # pairs computed by the definition at a time
+FLOAT32_ROUNDOFF: Final = 2.0**-24
+_ROWS: Final = 4096  # normalised at a time
 
 
 def as_matrix(vectors: ArrayLike, name: str) -> NDArray[np.generic]:
@@ -71,6 +72,8 @@ def unit_vectors(block: NDArray[np.generic], name: str, first_row: int = 0) -> V
     values = np.ldexp(values, -np.frexp(peak)[1])
     norm = np.sqrt((values * values).sum(axis=1, keepdims=True))
     unit: Vectors = np.divide(values, norm, out=values, where=norm > 0).astype(np.float32)
+    # Adding 0 makes of -0.0 a 0.0, so that equal vectors have equal bytes.
+    unit += np.float32(0)
     return unit
 
 
@@ -81,43 +84,111 @@ def similarity(a: Vectors, b: Vectors) -> Similarities:
         a: unit vectors, shape (n, d).
         b: unit vectors, shape (n, d).
     """
-    products = np.multiply(a, b, dtype=np.float64, order="C")
-    # Adding 0 makes of -0.0 a 0.0, so that equal values have equal bits.
-    canonical: Similarities = products.sum(axis=1).astype(np.float32) + np.float32(0)
-    return canonical
+    rows = np.arange(len(a))
+    return pair_similarity(a, b, rows, rows)
 
 
-def similarity_block(a: Vectors, b: Vectors) -> Similarities:
-    """Return the similarity of every a[i] with every b[j].
+@compiled
+def dot(a: Vectors, b: Vectors, lanes: NDArray[np.float64]) -> np.float32:
+    """Return the similarity of two unit vectors by the definition.
 
     Args:
-        a: unit vectors, shape (n, d).
-        b: unit vectors, shape (m, d).
-
-    Returns:
-        float32, shape (n, m); equal to `similarity` of each pair, to the bit.
+        a: shape (d,).
+        b: shape (d,).
+        lanes: scratch, shape (32,), float64.
     """
-    result = np.empty((len(a), len(b)), dtype=np.float32)
-    wide = a.astype(np.float64)
-    for start in range(0, len(b), _COLUMNS):
-        columns = b[start : start + _COLUMNS]
-        part = result[:, start : start + _COLUMNS]
-        part[:] = _block(a, columns, wide @ columns.astype(np.float64).T)
+    lanes[:] = 0.0
+    dimension = a.shape[0]
+    whole = dimension // 32 * 32
+    for start in range(0, whole, 32):
+        for lane in range(32):
+            lanes[lane] += np.float64(a[start + lane]) * np.float64(b[start + lane])
+    for lane in range(dimension - whole):
+        lanes[lane] += np.float64(a[whole + lane]) * np.float64(b[whole + lane])
+    half = 16
+    while half > 0:
+        for lane in range(half):
+            lanes[lane] += lanes[lane + half]
+        half //= 2
+    # Adding 0 makes of -0.0 a 0.0, so that equal values have equal bits.
+    return np.float32(np.float32(lanes[0]) + np.float32(0.0))
+
+
+@compiled_parallel
+def pair_similarity(
+    a: Vectors, b: Vectors, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Similarities:
+    """Return the similarity of a[rows[i]] and b[columns[i]] for every i: float32, shape (n,).
+
+    Args:
+        a: unit vectors, shape (_, d).
+        b: unit vectors, shape (_, d).
+        rows: shape (n,).
+        columns: shape (n,).
+    """
+    result = np.empty(len(rows), np.float32)
+    for i in prange(len(rows)):
+        result[i] = dot(a[rows[i]], b[columns[i]], np.empty(32, np.float64))
     return result
 
 
-def _block(a: Vectors, b: Vectors, products: NDArray[np.float64]) -> Similarities:
-    # Either summation is off the exact sum by at most d * u * sum|x y|, which for vectors of length
-    # 1 (rounded) is at most this; twice that, since both the product and the definition may be off.
-    margin = 2.0 * (a.shape[1] + 2) * _UNIT_ROUNDOFF * 1.001
-    low = (products - margin).astype(np.float32)
-    unsure = low != (products + margin).astype(np.float32)
-    # Zero vectors have similarity 0 exactly, but close to 0 nothing rounds safely.
-    unsure &= np.logical_and.outer((a != 0).any(axis=1), (b != 0).any(axis=1))
-    values = products.astype(np.float32)
-    rows, columns = np.nonzero(unsure)
-    for start in range(0, len(rows), _RESCORED):
-        i, j = rows[start : start + _RESCORED], columns[start : start + _RESCORED]
-        values[i, j] = similarity(a[i], b[j])
-    values += np.float32(0)
-    return values
+def similarity_matrix(a: Vectors, b: Vectors) -> Similarities:
+    """Return the similarity of every a[i] with every b[j] by the definition: float32, (n, m)."""
+    rows, columns = np.divmod(np.arange(len(a) * len(b)), len(b))
+    return pair_similarity(a, b, rows, columns).reshape(len(a), len(b))
+
+
+class Side(NamedTuple):
+    """The unit vectors of one side, each distinct one once.
+
+    Attributes:
+        vectors: shape (u, d).
+        group: which of `vectors` each item has, int64, shape (n,).
+        first: the lowest item of each vector, ascending, int64, shape (u,).
+    """
+
+    vectors: Vectors
+    group: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def grouped(group: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the items of each group, ascending; every group has some."""
+    return np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+
+
+def side_of(vectors: NDArray[np.generic], name: str) -> Side:
+    """Normalise a whole matrix and put equal vectors together; see `unit_vectors`."""
+    unit = np.empty(vectors.shape, dtype=np.float32)
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    group = np.empty(len(unit), dtype=np.int64)
+    for start in range(0, len(unit), _ROWS):
+        block = unit_vectors(vectors[start : start + _ROWS], name, start)
+        for row, vector in enumerate(block, start):
+            digest = hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
+            place = known.setdefault(digest, len(first))
+            if place == len(first):
+                first.append(row)
+                unit[place] = vector
+            group[row] = place
+    return Side(unit[: len(first)], group, np.array(first, dtype=np.int64))
+
+
+def similarity_of(
+    a: Side, b: Side, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Similarities:
+    """Return the similarity of items rows[i] of a and columns[i] of b for every i: shape (n,)."""
+    return pair_similarity(a.vectors, b.vectors, a.group[rows], b.group[columns])
+
+
+def places_of(side: Side, uses: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places that equal items have together, each item's `uses` times.
+
+    Returns:
+        The item of each place, ascending within a vector, shape (n uses,); and where the places of
+        each vector begin, shape (u + 1,).
+    """
+    start = np.zeros(len(side.vectors) + 1, dtype=np.int64)
+    start[1:] = np.cumsum(np.bincount(side.group, minlength=len(side.vectors))) * uses
+    return np.repeat(np.argsort(side.group, kind="stable"), uses), start
