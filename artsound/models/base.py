@@ -170,3 +170,14 @@ class Embedder(Protocol):
     def embed_text(self, texts: Sequence[str]) -> FloatArray:
         """Return L2-normalised float32 vectors of shape (n, dimension)."""
         ...
+
+
+@runtime_checkable
+class TextToImage(Protocol):
+    """Draws images from texts."""
+
+    name: str
+
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+        """Return an RGB image for each prompt, a pure function of prompt and seed."""
+        ...

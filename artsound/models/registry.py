@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 from artsound.errors import MissingDependency, UsageError
-from artsound.models.base import Modality
+from artsound.models.base import Modality, TextToImage
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,16 @@ REGISTRY: Final[Mapping[str, Mapping[str, Entry]]] = {
             modalities=frozenset({"image", "audio", "text"}),
         ),
     },
+    "text_to_image": {
+        "stable-diffusion-3.5-medium": Entry(
+            "artsound.models.diffusion:StableDiffusion35Medium",
+            "stabilityai/stable-diffusion-3.5-medium",
+            "LicenseRef-Stability-AI-Community",
+            "the paper's, appendix B; a gated repository",
+            packages=("diffusers",),
+            install="pip install 'artsound[generate]'",
+        ),
+    },
 }
 
 
@@ -152,3 +163,21 @@ def require(role: str, name: str) -> Entry:
     if any(find_spec(package) is None for package in found.packages):
         raise MissingDependency(f"{role.replace('_', ' ')} {name!r}", found.install)
     return found
+
+
+def text_to_image(name_or_folder: str) -> TextToImage:
+    """Return a text-to-image model by its name, or a diffusers pipeline by its folder.
+
+    Raises:
+        UsageError: neither a known name nor a folder with a pipeline.
+        MissingDependency: diffusers is not installed.
+    """
+    model: TextToImage
+    if Path(name_or_folder).is_dir():
+        from artsound.models.diffusion import DiffusersTextToImage
+
+        model = DiffusersTextToImage(name_or_folder)
+    else:
+        require("text_to_image", name_or_folder)
+        model = load("text_to_image", name_or_folder)
+    return model

@@ -1,0 +1,1 @@
+"""The paper's comparisons, run on a workspace, with the paper's rows beside ours."""

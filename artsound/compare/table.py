@@ -1,0 +1,79 @@
+"""A table to show on a terminal and to write as CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table as RichTable
+
+from artsound.workspace import write_atomically
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: what its files are called.
+        title: one line.
+        columns: the head.
+        rows: as long as the head each; None is an empty cell.
+        notes: what a reader has to know, a sentence each.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def csv(self) -> str:
+        """Return the table as CSV, numbers in full precision."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return buffer.getvalue()
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, with its title and notes."""
+        head = f"| {' | '.join(self.columns)} |"
+        rule = f"|{'|'.join([' --- ', *([' ---: '] * (len(self.columns) - 1))])}|"
+        rows = [f"| {' | '.join(shown(cell) for cell in row)} |" for row in self.rows]
+        notes = [f"\n{note}" for note in self.notes]
+        return "\n".join([f"**{self.title}**\n", head, rule, *rows, *notes]) + "\n"
+
+    def rich(self) -> RichTable:
+        """Return the table for the terminal."""
+        table = RichTable(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if place else "left", no_wrap=not place)
+        for row in self.rows:
+            table.add_row(*(shown(cell) for cell in row))
+        return table
+
+
+def shown(cell: Cell) -> str:
+    """Return a cell as people read it: numbers to four digits."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.4f}"
+    return f"{cell:,}" if isinstance(cell, int) else cell.replace("|", "\\|")
+
+
+def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write each table as `<name>.csv` and `<name>.md`; returns the files."""
+    written = []
+    for table in tables:
+        for suffix, text in ((".csv", table.csv()), (".md", table.markdown())):
+            path = folder / f"{table.name}{suffix}"
+            write_atomically(path, text.encode())
+            written.append(path)
+    return written

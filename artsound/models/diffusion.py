@@ -1,0 +1,101 @@
+"""Text-to-image models, through diffusers.
+
+Stable Diffusion 3.5 medium is the paper's (appendix B). Any other text-to-image pipeline in
+diffusers' folder layout works by its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from PIL import Image
+
+from artsound.errors import ArtsoundError, MissingDependency, UsageError
+
+PAPER_MODEL: Final = "stabilityai/stable-diffusion-3.5-medium"
+
+
+class DiffusersTextToImage:
+    """A text-to-image pipeline of diffusers.
+
+    Only safetensors are read, and no code that comes with a model.
+
+    Args:
+        model: a folder with a `model_index.json`, or a repository on the Hugging Face Hub.
+        revision: the repository's commit or branch.
+        steps: denoising steps; the pipeline's own default if None.
+        guidance: the guidance scale; the pipeline's own default if None.
+
+    Raises:
+        MissingDependency: diffusers is not installed.
+        UsageError: the folder holds no pipeline.
+        ArtsoundError: the pipeline cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = PAPER_MODEL,
+        *,
+        revision: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> None:
+        if find_spec("diffusers") is None:
+            raise MissingDependency("text-to-image", "pip install 'artsound[generate]'")
+        folder = Path(model)
+        if folder.is_dir() and not (folder / "model_index.json").is_file():
+            raise UsageError(f"{folder} holds no diffusers pipeline: it has no model_index.json")
+        self.name = str(model)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.settings = {"num_inference_steps": steps, "guidance_scale": guidance}
+        self._pipeline = self._load(str(model), revision)
+
+    def _load(self, model: str, revision: str | None) -> Any:
+        from diffusers import AutoPipelineForText2Image
+
+        kind = torch.bfloat16 if self.device == "cuda" else torch.float32
+        try:
+            pipeline = AutoPipelineForText2Image.from_pretrained(  # type: ignore[no-untyped-call]
+                model, revision=revision, dtype=kind, use_safetensors=True
+            )
+        except (OSError, ValueError) as error:
+            raise ArtsoundError(
+                f"cannot load the text-to-image model {model}"
+                f" ({' '.join(str(error).split())}): give a folder that holds one, or accept its"
+                " licence on the Hub and log in with `hf auth login`"
+            ) from error
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(self.device)
+
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+        """Return an RGB image for each prompt; what else is in the batch has no say in it.
+
+        Args:
+            prompts: n texts.
+            seeds: n seeds of the noise.
+        """
+        given = {key: value for key, value in self.settings.items() if value is not None}
+        images = []
+        for prompt, seed in zip(prompts, seeds, strict=True):
+            noise = torch.Generator("cpu").manual_seed(seed)
+            made = self._pipeline(prompt=prompt, generator=noise, output_type="pil", **given)
+            images.append(made.images[0].convert("RGB"))
+        return images
+
+
+class StableDiffusion35Medium(DiffusersTextToImage):
+    """Stable Diffusion 3.5 medium, with the steps and the guidance that its card names."""
+
+    def __init__(self) -> None:
+        super().__init__(PAPER_MODEL, steps=40, guidance=4.5)
+
+
+def seed_of(seed: int, item: object) -> int:
+    """Return an item's own seed, so that its noise does not depend on the items before it."""
+    digest = hashlib.sha256(f"{seed}:{item}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
