@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import multiprocess
+
 from artsound import __version__
 from artsound.engine import run_stage
 from artsound.errors import UsageError
@@ -16,6 +18,7 @@ from artsound.progress import Progress
 from artsound.recipe import Recipe
 from artsound.sources.archive import cached_source
 from artsound.stage import Build, Stage
+from artsound.workers import WORKER
 from artsound.workspace import Workspace
 
 
@@ -48,7 +51,8 @@ def build(
         artworks: ArtGraph's archive, or a folder that holds it, packed or unpacked.
         tracks: the Free Music Archive's archives, or a folder that holds them.
         out: the workspace folder, new or of the same build.
-        workers: how many processes work at a time.
+        workers: how many processes work at a time; one is this process itself. With more, a
+            script must make the call under `if __name__ == "__main__":`.
         until: the last stage to run; all of them if None.
         redo_from: make this stage and all after it again. Needed when the recipe or the sources
             differ from those that the workspace was begun with.
@@ -63,6 +67,12 @@ def build(
     """
     if workers < 1:
         raise UsageError(f"--workers {workers}: at least 1")
+    if multiprocess.current_process().name == WORKER:
+        # Worker processes import the script that they are started from.
+        raise UsageError(
+            "a script that builds with several workers must call artsound.build under"
+            ' `if __name__ == "__main__":`'
+        )
     sources = Sources(_existing(artworks, "--artworks"), _existing(tracks, "--tracks"))
     plan = stages(recipe)
     last = len(plan) if until is None else stage_index(plan, until) + 1
@@ -70,6 +80,8 @@ def build(
         for role, name in stage.models(recipe):
             registry.require(role, name)
     workspace = Workspace(Path(out))
+    if workspace.root.exists() and not workspace.root.is_dir():
+        raise UsageError(f"--out {out} is a file: choose a folder, new or of the same build")
     context = Build(recipe, workspace, sources.artworks, sources.tracks)
     show = progress or Progress(quiet=True)
     with workspace.locked():
@@ -113,16 +125,34 @@ def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
         if changes:
             raise UsageError(
                 f"{build.workspace.root} was begun with another recipe or sources:"
-                f" {'; '.join(changes)}. Build in a new folder, or say --redo-from STAGE"
+                f" {'; '.join(changes)}. Build in a new folder, or say --redo-from"
+                f" {_first_changed(build, plan, begun)} to make that stage and all after it again"
             )
         build.workspace.describe(wanted)  # the same sources may have moved
         return
     first = stage_index(plan, redo_from)
-    _refuse_earlier_changes(build, plan[:first], Recipe.parse(begun["recipe"], "workspace.json"))
+    if first > 0:
+        before = Recipe.parse(begun["recipe"], "workspace.json")
+        _refuse_earlier_changes(build, plan[:first], before)
     for stage in plan[first:]:
         for table in (stage.table, *stage.side_tables):
             build.workspace.drop(table)
     build.workspace.describe(wanted)
+
+
+def _first_changed(build: Build, plan: list[Stage], begun: Mapping[str, Any]) -> str:
+    """Return the first stage that a changed recipe or source reaches."""
+    try:
+        recipe = Recipe.parse(begun["recipe"], "workspace.json")
+    except UsageError:  # of a version with other settings
+        return plan[0].table
+    for stage in plan:
+        source = stage.source and cached_source(getattr(build, stage.source)).fingerprint()
+        if source and source != begun["sources"][stage.source]:
+            return stage.table
+        if dict(stage.settings(recipe)) != dict(stage.settings(build.recipe)):
+            return stage.table
+    return plan[-1].table
 
 
 def _comparable(description: Mapping[str, Any]) -> dict[str, Any]:

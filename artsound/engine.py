@@ -2,12 +2,14 @@
 
 Only shards without an intact part run. A worker process keeps its models between the shards that
 it is given, and computes on one thread, so that the bytes of a part depend neither on the number of
-workers nor on the machine's core count.
+workers nor on the machine's core count. A whole stage runs alone, with all cores, and must take
+care itself that its bytes do not depend on their number.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -20,16 +22,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import multiprocess.context
-from datatrove.executor import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
-from threadpoolctl import threadpool_limits
 
 from artsound.errors import ArtsoundError
-from artsound.progress import Progress
+from artsound.progress import Progress, ProgressFile
 from artsound.sources.archive import cached_source
 from artsound.stage import Build, Stage
+from artsound.threads import cores, limited
+from artsound.workers import Workers
 
 # datatrove narrates on stderr; the build has its own progress, and its logs are in the workspace.
 logger.disable("datatrove")
@@ -63,18 +64,25 @@ class RunShards(PipelineStep):  # type: ignore[misc]
         """Make and commit one shard; `data` is passed through, as datatrove expects."""
         shard = self.pending[rank]
         try:
-            with _one_thread(), _stderr_to(log_folder(self.build, self.stage) / "stderr.log"):
+            with (
+                limited(stage_threads(self.stage)),
+                _stderr_to(log_folder(self.build, self.stage) / "stderr.log"),
+            ):
                 self._make(shard)
         except ArtsoundError:
             raise
         except Exception as error:  # name the shard; the trace is in the log
             logger.debug("{}", traceback.format_exc())  # the file only, and no variables
             raise ShardFailedError(
-                f"stage {self.stage.table}, shard {shard}: {type(error).__name__}: {error};"
+                f"{self.task_name(rank)}: {type(error).__name__}: {error};"
                 f" trace in {log_folder(self.build, self.stage)},"
                 " finished shards are kept: run the same command again to continue"
             ) from error
         yield from ()
+
+    def task_name(self, rank: int) -> str:
+        """Return what an error message calls a task."""
+        return f"stage {self.stage.table}, shard {self.pending[rank]}"
 
     def _make(self, shard: int) -> None:
         began = time.perf_counter()
@@ -123,7 +131,7 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
     Args:
         build: what the shards read.
         stage: the stage to run.
-        workers: how many processes work at a time.
+        workers: how many processes work at a time; one is this process itself.
         progress: told of every part that is committed.
 
     Returns:
@@ -133,19 +141,25 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
         ArtsoundError: a shard failed; the message says which, why, and where the trace is.
     """
     pending = pending_shards(build, stage)
-    workspace = build.workspace
-    with progress.stage(stage.table, stage.shards(build), workspace):
+    told = ProgressFile(log_folder(build, stage) / "progress.json") if stage.whole else None
+    with progress.stage(stage.table, stage.shards(build), build.workspace, told):
         if pending:
-            executor = LocalPipelineExecutor(
-                pipeline=[RunShards(build, stage, pending)],
-                tasks=len(pending),
-                workers=min(workers, len(pending)),
-                logging_dir=str(log_folder(build, stage)),
-                skip_completed=False,  # the markers are the only truth about what is done
-            )
-            with _worker_environment():
-                executor.run()
+            heard = dataclasses.replace(build, progress=told) if told else build
+            Workers(
+                RunShards(heard, stage, pending),
+                len(pending),
+                # Even a whole stage gets a process of its own, so that Ctrl-C ends it at once,
+                # whatever native code it is in, and its memory comes back.
+                processes=workers if workers > 1 else 0,
+                threads=stage_threads(stage),
+                logs=log_folder(build, stage),
+            ).run()
     return len(pending)
+
+
+def stage_threads(stage: Stage) -> int:
+    """Return how many threads a shard of a stage computes on."""
+    return cores() if stage.whole else 1
 
 
 def log_folder(build: Build, stage: Stage) -> Path:
@@ -162,21 +176,6 @@ def _versions() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: parallelism is processes, and results do not depend on core counts."""
-    with threadpool_limits(limits=1):
-        torch = sys.modules.get("torch")
-        before = torch.get_num_threads() if torch else None
-        if torch:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            if torch and before:
-                torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
 def _stderr_to(log: Path) -> Iterator[None]:
     """Send what native decoders print to a log: at the file descriptor, where they print it."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -190,32 +189,3 @@ def _stderr_to(log: Path) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
-
-
-@contextlib.contextmanager
-def _worker_environment() -> Iterator[None]:
-    """Give worker processes one thread each and have the slow imports done once, before the fork.
-
-    The variables must stand before the fork server starts, since OpenMP reads them when it loads.
-    """
-    wanted = {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "TRANSFORMERS_VERBOSITY": "error",
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    multiprocess.context._default_context.get_context("forkserver").set_forkserver_preload(
-        ["artsound.preload"]
-    )
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

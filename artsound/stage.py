@@ -7,8 +7,8 @@ state and knows nothing of executors: `engine.py` calls it, commits what it retu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +16,10 @@ import pyarrow as pa
 
 from artsound.recipe import Recipe
 from artsound.workspace import Workspace
+
+
+def _unheard(done: int, total: int) -> None:
+    """Stand for `Build.progress` where nobody looks."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,15 @@ class Build:
         workspace: where the tables are.
         artworks: the artworks' archive or folder.
         tracks: the tracks' archive or folder.
+        progress: `build.progress(done, total)` says how far a whole stage is, in a unit of its
+            choice; cheap enough for an inner loop. Sharded stages need not: their parts count.
     """
 
     recipe: Recipe
     workspace: Workspace
     artworks: Path
     tracks: Path
+    progress: Callable[[int, int], None] = field(default=_unheard, repr=False, compare=False)
 
 
 class Stage(ABC):

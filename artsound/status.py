@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
+from artsound.schema import Reason
 from artsound.workspace import Workspace
+
+# The reasons of rows with status `failed`.
+_GIVEN_UP: Final = (Reason.CAPTION_FAILED, Reason.SCORE_FAILED, Reason.EMBEDDING_FAILED)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,21 @@ def status(workspace: Workspace) -> list[StageStatus]:
         known[stage.table] = shards
         found.append(_of(workspace, stage.table, shards))
     return found
+
+
+def hint(found: Sequence[StageStatus]) -> str | None:
+    """Return how to try rows again that a model gave up on, or None if there are none.
+
+    Rejected rows are not among them: for those, it is the source that would have to change.
+    """
+    for stage in found:
+        given_up = sum(count for reason, count in stage.failures.items() if reason in _GIVEN_UP)
+        if given_up:
+            return (
+                f"Failed rows stay as they are ({given_up} in {stage.table}); to try them again,"
+                f" run the build with --redo-from {stage.table}"
+            )
+    return None
 
 
 def _of(workspace: Workspace, table: str, shards: int | None) -> StageStatus:

@@ -61,7 +61,7 @@ def test_a_build_as_far_as_the_tracks(sources: SampleSources, tmp_path: Path) ->
     _fails(
         run("build", *where, "--set", "media.min_audio_s=20"),
         2,
-        "media.min_audio_s: 5.0 -> 20.0",
+        "media.min_audio_s: 5.0 -> 20.0. Build in a new folder, or say --redo-from artworks",
     )
     _fails(
         run("build", *where, "--set", "media.min_audio_s=20", "--redo-from", "pairs/image_audio"),
@@ -98,6 +98,28 @@ def test_a_wrong_option_is_said_before_anything_is_written(
 def test_a_missing_source_is_named(sources: SampleSources, tmp_path: Path) -> None:
     where = ["--tracks", sources.tracks, "--out", tmp_path / "w"]
     _fails(run("build", "--artworks", tmp_path / "none.zip", *where), 2, "none.zip")
+
+
+def test_a_file_in_place_of_the_workspace_is_named(sources: SampleSources, tmp_path: Path) -> None:
+    where = ["--artworks", sources.artworks, "--tracks", sources.tracks]
+    (tmp_path / "w").write_text("a file")
+    _fails(run("build", *where, "--out", tmp_path / "w"), 2, "w is a file: choose a folder")
+
+
+def test_a_script_without_the_main_guard_is_told_of_it(
+    sources: SampleSources, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import artsound\n"
+        f"artsound.build(artsound.Recipe.read('lite'), artworks={str(sources.artworks)!r},"
+        f" tracks={str(sources.tracks)!r}, out={str(tmp_path / 'w')!r}, workers=2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "call artsound.build under `if __name__" in done.stderr
 
 
 def test_a_source_that_is_another_thing_is_named(sources: SampleSources, tmp_path: Path) -> None:

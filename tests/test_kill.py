@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -30,37 +31,124 @@ def _parts(workspace: Workspace) -> dict[str, bytes]:
 def _start(sources: SampleSources, out: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "artsound.cli", "build", "--workers", "2", "--quiet", *options]
     where = ["--artworks", sources.artworks, "--tracks", sources.tracks, "--out", out]
-    return subprocess.Popen([*command, *map(str, where)], start_new_session=True)
+    return subprocess.Popen(
+        [*command, *map(str, where)],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        # Tests that run in the background of a shell would hand down that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
-def _kill_after(process: subprocess.Popen[bytes], workspace: Workspace, parts: int) -> bool:
-    """Kill the whole process group once so many parts are committed; False if it ended before."""
+def _reaches(process: subprocess.Popen[bytes], workspace: Workspace, parts: int) -> bool:
+    """Wait until so many parts are committed; False if the build ends before."""
     while process.poll() is None:
         if len(list((workspace.root / "tables").rglob("part-*.json"))) >= parts:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             return True
         time.sleep(0.02)
     return False
 
 
+def _kill_after(process: subprocess.Popen[bytes], workspace: Workspace, parts: int) -> bool:
+    """Kill the whole process group once so many parts are committed; False if it ended before."""
+    if not _reaches(process, workspace, parts):
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return True
+
+
+def _is_empty(group: int, within_s: float = 10.0) -> bool:
+    """Say whether no process of a group is left, or soon is none."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def _finish(sources: SampleSources, out: Path, *options: str) -> None:
-    assert _start(sources, out, *options).wait() == 0
+    process = _start(sources, out, *options)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
     assert not [path for path in out.rglob("*") if path.name.startswith(".tmp")]
 
 
 def test_the_checks_killed_twice_end_in_the_same_bytes(
-    sources: SampleSources, built: Workspace, tmp_path: Path
+    sources: SampleSources, checked: dict[str, bytes], tmp_path: Path
 ) -> None:
     workspace = Workspace(tmp_path / "work")
     for parts in (2, 9):
         process = _start(sources, workspace.root, "--until", "tracks")
         assert _kill_after(process, workspace, parts)
     _finish(sources, workspace.root, "--until", "tracks")
-    expected = _parts(built)
-    found = _parts(workspace)
-    assert len(found) == 13
-    assert all(expected[name] == data for name, data in found.items())
+    assert len(checked) == 13
+    assert _parts(workspace) == checked
+
+
+@pytest.fixture(scope="module")
+def checked(sources: SampleSources, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The parts of a build as far as the tracks that nothing stopped."""
+    out = tmp_path_factory.mktemp("checked") / "work"
+    _finish(sources, out, "--until", "tracks")
+    return _parts(Workspace(out))
+
+
+@pytest.mark.parametrize(
+    ("number", "all_processes", "workers"),
+    [
+        pytest.param(signal.SIGINT, True, 2, id="Ctrl-C"),
+        pytest.param(signal.SIGINT, True, 1, id="Ctrl-C, one process"),
+        pytest.param(signal.SIGTERM, False, 2, id="kill"),
+        pytest.param(signal.SIGTERM, True, 2, id="end of a batch job"),
+    ],
+)
+def test_a_stopped_build_says_one_line_leaves_nothing_and_continues(
+    sources: SampleSources,
+    checked: dict[str, bytes],
+    tmp_path: Path,
+    number: signal.Signals,
+    all_processes: bool,
+    workers: int,
+) -> None:
+    workspace = Workspace(tmp_path / "work")
+    options = ("--until", "tracks", "--workers", str(workers))
+    process = _start(sources, workspace.root, *options)
+    assert _reaches(process, workspace, 3)
+    for _ in range(3):  # the second and third are a user's impatience
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if all_processes else os.kill)(process.pid, number)
+        time.sleep(0.05)
+    _, said = process.communicate()
+    assert said.decode() == "artsound: stopped; run the same command again to continue\n"
+    assert process.returncode == 128 + number
+    assert _is_empty(process.pid)
+    _finish(sources, workspace.root, *options)
+    assert _parts(workspace) == checked
+
+
+@pytest.mark.parametrize("delay_s", [0.5, 2.0, 4.0])
+def test_a_build_that_is_stopped_while_it_starts_says_one_line(
+    sources: SampleSources, tmp_path: Path, delay_s: float
+) -> None:
+    process = _start(sources, tmp_path / "work")
+    time.sleep(delay_s)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert said.decode() == "artsound: stopped; run the same command again to continue\n"
+    assert _is_empty(process.pid)
+
+
+def test_workers_do_not_outlive_a_killed_build(sources: SampleSources, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    process = _start(sources, workspace.root)
+    assert _reaches(process, workspace, 2)
+    process.kill()
+    process.wait()
+    assert _is_empty(process.pid)
 
 
 @pytest.mark.slow

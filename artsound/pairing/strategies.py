@@ -77,8 +77,14 @@ class PairsStage(Stage):
             min_similarity=chosen.min_similarity,
             backend=chosen.backend,
             checkpoint=build.workspace.folder(self.table) / "checkpoint.npz",
+            progress=lambda done, total: build.progress(done, 2 * total),
         )
-        ranks = neighbour_ranks(*both_sides(audio, images), matching.image)
+        # Ranking takes about as long as pairing: the second half of the work.
+        ranks = neighbour_ranks(
+            *both_sides(audio, images),
+            matching.image,
+            progress=lambda done, total: build.progress(total + done, 2 * total),
+        )
         return {self.table: self._table(tracks, artworks, matching, ranks, chosen)}
 
     def _vectors(self, build: Build, table: str) -> tuple[list[Any], FloatArray]:

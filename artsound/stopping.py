@@ -1,0 +1,76 @@
+"""Ctrl-C and SIGTERM: a command unwinds, so that nothing of it stays behind, and says so once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import multiprocess
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE_S: Final = 10.0
+
+
+class Stopped(BaseException):
+    """The user, or the system, asked the command to stop.
+
+    It is no `Exception`, lest a handler of failures takes it for one.
+
+    Args:
+        number: the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def stop_on_signals() -> None:
+    """From now on, raise `Stopped` in the main thread at the first SIGINT or SIGTERM.
+
+    Further ones are passed over while the command unwinds, so that an impatient second Ctrl-C does
+    not break it; one that comes ten seconds later ends the process and its workers at once. The
+    handlers stay until the process ends. A signal that the process was started to ignore, as by
+    `nohup` or a shell's `&`, stays ignored.
+    """
+    asked: list[float] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not asked:
+            asked.append(time.monotonic())
+            raise Stopped(number)
+        if time.monotonic() - asked[0] > _PATIENCE_S:
+            for worker in multiprocess.active_children():
+                worker.kill()
+            os._exit(128 + number)
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+def ignore_signals() -> None:
+    """Ignore further signals: nothing is left to do but to leave.
+
+    Python takes its own handlers down as it ends, and a late Ctrl-C would change the exit code.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let signals wait until the end; processes that start meanwhile never get them.
+
+    Their parent does, and stops them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
