@@ -60,21 +60,48 @@ def unit_vectors(block: NDArray[np.generic], name: str, first_row: int = 0) -> V
     Raises:
         ArtsoundError: a value is not finite; names the row.
     """
-    values = np.array(block, dtype=np.float64, order="C")
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    values = np.ascontiguousarray(block)
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    unit = np.empty(values.shape, dtype=np.float32)
+    bad = np.flatnonzero(~_normalise(values, unit))
     if bad.size:
         raise ArtsoundError(
             f"{name} vectors, row {first_row + int(bad[0])}: a value is not finite; "
             "embed that item again"
         )
-    # Divided by a power of two first, which is exact, so that no square over- or underflows.
-    peak = np.abs(values).max(axis=1, keepdims=True)
-    values = np.ldexp(values, -np.frexp(peak)[1])
-    norm = np.sqrt((values * values).sum(axis=1, keepdims=True))
-    unit: Vectors = np.divide(values, norm, out=values, where=norm > 0).astype(np.float32)
-    # Adding 0 makes of -0.0 a 0.0, so that equal vectors have equal bytes.
-    unit += np.float32(0)
     return unit
+
+
+@compiled_parallel
+def _normalise(values: NDArray[np.floating], unit: Vectors) -> NDArray[np.bool_]:
+    """Write each row at length 1 into `unit`; returns which rows are finite."""
+    finite = np.ones(len(values), np.bool_)
+    dimension = values.shape[1]
+    for row in prange(len(values)):
+        peak = 0.0
+        for k in range(dimension):
+            size = abs(np.float64(values[row, k]))
+            if not size < np.inf:
+                finite[row] = False
+            peak = max(peak, size)
+        # Very large and very small vectors are scaled first, so that no square is lost; in two
+        # steps, since the inverse of the smallest numbers is none.
+        up = 1.0
+        if peak < 1e-150:
+            up = 2.0**600
+        elif peak > 1e150:
+            up = 2.0**-600
+        lanes = np.zeros(32, np.float64)
+        for k in range(dimension):
+            value = np.float64(values[row, k]) * up
+            lanes[k % 32] += value * value
+        norm = np.sqrt(lanes.sum())
+        for k in range(dimension):
+            # Adding 0 makes of -0.0 a 0.0, so that equal vectors have equal bytes.
+            scaled = np.float64(values[row, k]) * up / norm if norm > 0 else 0.0
+            unit[row, k] = np.float32(scaled) + np.float32(0.0)
+    return finite
 
 
 def similarity(a: Vectors, b: Vectors) -> Similarities:
