@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+# huggingface_hub reads it when it is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 from artsound.builder import build
 from artsound.recipe import Recipe
 from artsound.release.assemble import release
 from artsound.sources.sample import write_sample
 from artsound.workspace import Workspace
-
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @dataclass(frozen=True)

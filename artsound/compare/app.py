@@ -63,7 +63,6 @@ def pairings(
     folder = out or workspace / "compare"
     drawn = draw_sample(build, sample, seed)
     draws = model(text_to_image) if text_to_image else None
-    found = pair_strategies(build)
     with Progress(transient=True, console=Console(stderr=True)) as bar:
         tasks = {}
 
@@ -72,6 +71,7 @@ def pairings(
                 tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done)
 
+        found = pair_strategies(build, progress)
         pictures = pictures_table(build, drawn, draws, folder / "generated", progress)
     tables = [
         strategies_table(build, found),

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from artsound import paper
-from artsound.compare.pairings import FIGURES, figures, paper_figures
+from artsound.compare.pairings import FIGURES, Progress, figures, paper_figures
 from artsound.compare.table import Cell, Table
 from artsound.errors import ArtsoundError
 from artsound.models import registry
@@ -25,7 +25,6 @@ from artsound.schema import Status
 from artsound.sources.items import read_audio, read_image
 from artsound.stage import Build
 
-Progress = Callable[[str, int, int], None]
 _BATCH: Final = 8
 
 
@@ -175,7 +174,7 @@ def _drawn(
     """Draw captions, or take the images that were drawn before."""
     cache.mkdir(parents=True, exist_ok=True)
     for track, caption in captions:
-        key = hashlib.sha256(f"{model.name}\n{seed}\n{track}\n{caption}".encode()).hexdigest()
+        key = hashlib.sha256(f"{model.version}\n{seed}\n{track}\n{caption}".encode()).hexdigest()
         path = cache / f"{key[:32]}.png"
         if not path.is_file():
             image = model.generate([caption], [seed_of(seed, track)])[0]

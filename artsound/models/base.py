@@ -174,9 +174,15 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class TextToImage(Protocol):
-    """Draws images from texts."""
+    """Draws images from texts.
+
+    Attributes:
+        name: what it is called in tables.
+        version: another one wherever the same prompt and seed may give another image.
+    """
 
     name: str
+    version: str
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         """Return an RGB image for each prompt, a pure function of prompt and seed."""

@@ -7,7 +7,7 @@ diffusers' folder layout works by its path.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -50,12 +50,14 @@ class DiffusersTextToImage:
         folder = Path(model)
         if folder.is_dir() and not (folder / "model_index.json").is_file():
             raise UsageError(f"{folder} holds no diffusers pipeline: it has no model_index.json")
-        self.name = str(model)
+        self.name = folder.resolve().name if folder.is_dir() else str(model)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.settings = {"num_inference_steps": steps, "guidance_scale": guidance}
+        self.version = _version(folder, revision, self.settings)
         self._pipeline = self._load(str(model), revision)
 
     def _load(self, model: str, revision: str | None) -> Any:
+        _quieten()
         from diffusers import AutoPipelineForText2Image
 
         kind = torch.bfloat16 if self.device == "cuda" else torch.float32
@@ -70,7 +72,8 @@ class DiffusersTextToImage:
                 " licence on the Hub and log in with `hf auth login`"
             ) from error
         pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(self.device)
+        # The type once more: without accelerate, diffusers leaves some weights as they were stored.
+        return pipeline.to(self.device, kind)
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         """Return an RGB image for each prompt; what else is in the batch has no say in it.
@@ -93,6 +96,29 @@ class StableDiffusion35Medium(DiffusersTextToImage):
 
     def __init__(self) -> None:
         super().__init__(PAPER_MODEL, steps=40, guidance=4.5)
+
+
+def _quieten() -> None:
+    """Keep diffusers and transformers from warning, also while they are imported.
+
+    They would say with every prompt that CLIP reads its first 77 tokens only; that is how Stable
+    Diffusion 3 works, whose T5 reads 256.
+    """
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    for logging in (of_diffusers, of_transformers):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+
+def _version(folder: Path, revision: str | None, settings: Mapping[str, object]) -> str:
+    """Return a digest of what an image depends on besides prompt and seed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    stats = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    weights = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    made_of = (str(folder), revision, sorted(settings.items()), weights)
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()
 
 
 def seed_of(seed: int, item: object) -> int:

@@ -177,6 +177,11 @@ def text_to_image(name_or_folder: str) -> TextToImage:
         from artsound.models.diffusion import DiffusersTextToImage
 
         model = DiffusersTextToImage(name_or_folder)
+    elif "/" in name_or_folder:
+        raise UsageError(
+            f"no folder {name_or_folder}: give a folder with a diffusers pipeline, or one of"
+            f" {', '.join(sorted(REGISTRY['text_to_image']))}"
+        )
     else:
         require("text_to_image", name_or_folder)
         model = load("text_to_image", name_or_folder)

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from artsound.cli import app
+from artsound.compare.pairings import pair_strategies, strategies_table
 from artsound.compare.table import Table
 from artsound.errors import ArtsoundError
+from artsound.reopen import reopen
 from artsound.workspace import Workspace
 from tests.models.tiny_diffusion import write_tiny_stable_diffusion_3
 
@@ -45,7 +47,7 @@ def test_tables_of_the_sample(built: Workspace, tmp_path: Path) -> None:
     assert float(ours["image_audio"]["sd"]) == pytest.approx(pairs.std())
     table12 = [row for row in _rows(out / "table_12.csv") if row["whose"] != "paper"]
     assert [row["n"] for row in table12] == ["5", "5", "5"]
-    assert str(model) in table12[2]["whose"]
+    assert table12[2]["whose"] == "ours, images by sd3"
     beyond = _rows(out / "pairings_beyond.csv")
     assert all(float(row["optimal p1"]) >= float(row["greedy p1"]) for row in beyond[:1])
     images = sorted((out / "generated").iterdir())
@@ -57,6 +59,21 @@ def test_tables_of_the_sample(built: Workspace, tmp_path: Path) -> None:
     assert again.exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in images} == before
     assert (out / "table_12.csv").read_bytes() == text
+    # Another model in the same folder draws its own.
+    shutil.rmtree(model)
+    write_tiny_stable_diffusion_3(model, seed=1)
+    assert CliRunner().invoke(app, [*command, "--text-to-image", str(model)]).exit_code == 0
+    assert len(list((out / "generated").iterdir())) == 10
+
+
+def test_a_table_in_part_is_not_compared(built: Workspace, tmp_path: Path) -> None:
+    copy = Workspace(tmp_path / "work")
+    shutil.copytree(built.root, copy.root)
+    copy.drop("embeddings/lite-conse/audio", keep=1)
+    found = pair_strategies(reopen(copy))
+    assert set(found) == {"image_audio_caption", "image_caption_audio_caption"}
+    rows = strategies_table(reopen(copy), found).rows
+    assert ("image_audio", "not built, or in part", *[None] * 5) in rows
 
 
 def test_says_what_is_missing(built: Workspace, tmp_path: Path) -> None:

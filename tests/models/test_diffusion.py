@@ -30,7 +30,9 @@ def test_an_image_depends_on_its_prompt_and_seed_alone(folder: Path) -> None:
 
 
 def test_a_folder_is_a_model(folder: Path, tmp_path: Path) -> None:
-    assert text_to_image(str(folder)).name == str(folder)
+    assert text_to_image(str(folder)).name == folder.name
+    with pytest.raises(UsageError, match=r"no folder \./mymodel"):
+        text_to_image("./mymodel")
     with pytest.raises(UsageError, match=r"has no model_index\.json"):
         text_to_image(str(tmp_path))
     with pytest.raises(UsageError, match=r"did you mean 'stable-diffusion-3\.5-medium'"):

@@ -23,9 +23,12 @@ from transformers import (
 )
 
 
-def write_tiny_stable_diffusion_3(folder: Path) -> Path:
-    """Write the pipeline; it draws 32 x 32 pixels of coloured noise that depend on the prompt."""
-    torch.manual_seed(0)
+def write_tiny_stable_diffusion_3(folder: Path, seed: int = 0) -> Path:
+    """Write the pipeline; it draws 32 x 32 pixels of coloured noise that depend on the prompt.
+
+    The weights come from `seed`.
+    """
+    torch.manual_seed(seed)
     clip_config = CLIPTextConfig(
         hidden_size=32,
         intermediate_size=37,

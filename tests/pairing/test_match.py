@@ -43,7 +43,7 @@ def sides(draw: st.DrawFn) -> tuple[Vectors, Vectors]:
     st.integers(1, 9),
     st.integers(1, 3),
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_equals_brute_force(
     given_sides: tuple[Vectors, Vectors],
     method: Method,
@@ -102,7 +102,7 @@ def _hard(kind: str, tracks: int, artworks: int) -> tuple[Vectors, Vectors]:
     return audio, images
 
 
-@pytest.mark.parametrize(("tracks", "artworks"), [(120, 120), (90, 160), (160, 90)])
+@pytest.mark.parametrize(("tracks", "artworks"), [(90, 140), (140, 90)])
 @pytest.mark.parametrize("kind", ["normal", "hubs", "copies", "one vector", "rank one", "equal"])
 def test_hard_data_in_any_block_and_precision(tracks: int, artworks: int, kind: str) -> None:
     audio, images = _hard(kind, tracks, artworks)
