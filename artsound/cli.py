@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -13,7 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from artsound import __version__
+from artsound.compare.app import app as compare_app
 from artsound.errors import ArtsoundError
+from artsound.stopping import Stopped, ignore_signals, stop_on_signals
+
+if TYPE_CHECKING:
+    from artsound.release.configs import Written
+    from artsound.release.media import Problem
+
+Media = Literal["embed", "none"]
+Licenses = Literal["all", "permissive"]
 
 app = typer.Typer(
     name="artsound",
@@ -26,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(compare_app, name="compare")
 _out = Console(highlight=False)
 
 
@@ -64,7 +75,9 @@ def sample(
     epilog="Examples:\n\n"
     "[bold]artsound build --artworks sources/artgraph.zip --tracks sources/fma --out work[/]\n\n"
     "[bold]artsound build --artworks A --tracks T --out W --set image_captions.keep=last[/]\n\n"
-    "[bold]artsound build --artworks A --tracks T --out W --until tracks[/]"
+    "[bold]artsound build --artworks A --tracks T --out W --until tracks[/]\n\n"
+    "[bold]artsound build --artworks A --tracks T --out W --set pairing.method=optimal"
+    " --max-per-artwork 2[/]"
 )
 def build(
     artworks: Annotated[
@@ -77,6 +90,12 @@ def build(
     recipe: Annotated[str, typer.Option(help="lite, or a TOML file.")] = "lite",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
+    ] = None,
+    max_per_artwork: Annotated[
+        int | None, typer.Option(help="How many tracks may share an artwork.", min=1)
+    ] = None,
+    min_similarity: Annotated[
+        float | None, typer.Option(help="Make no pair less similar than this.", min=-1, max=1)
     ] = None,
     workers: Annotated[
         int, typer.Option(help="Worker processes; 0: one a core.", min=0, show_default=False)
@@ -92,7 +111,12 @@ def build(
     from artsound.progress import Progress
     from artsound.recipe import Recipe
 
-    read = Recipe.read(recipe, settings or ())
+    shortcuts = {
+        "pairing.max_per_artwork": max_per_artwork,
+        "pairing.min_similarity": min_similarity,
+    }
+    given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
+    read = Recipe.read(recipe, [*(settings or ()), *given])
     run(
         read,
         artworks=artworks,
@@ -111,6 +135,7 @@ def status(
     workspace: Annotated[Path, typer.Argument(metavar="W", help="The workspace.")],
 ) -> None:
     """Say what is done, what was rejected and why, and what is left, stage by stage."""
+    from artsound.status import hint
     from artsound.status import status as of
     from artsound.workspace import Workspace
 
@@ -118,22 +143,42 @@ def status(
     for name in ("stage", "state", "shards", "rows", "seconds"):
         table.add_column(name, no_wrap=True, justify="left" if name in "stage state" else "right")
     table.add_column("not ok")
-    for row in of(Workspace(workspace)):
+    found = of(Workspace(workspace))
+    for row in found:
         noted = "; ".join(f"{count} {reason}" for reason, count in row.failures.items())
         shards = f"{row.done}/{'?' if row.shards is None else row.shards}"
         table.add_row(
             row.table, row.state, shards, str(row.rows), f"{row.seconds:.1f}", escape(noted)
         )
     _out.print(table)
+    if said := hint(found):
+        _out.print(said, soft_wrap=True, markup=False)
 
 
 @app.command(
-    epilog="Example: [bold]artsound release work --out artsound-lite"
-    " --artworks sources/artgraph.zip --tracks sources/fma[/]"
+    epilog="Examples:\n\n"
+    "[bold]artsound release work --out artsound-lite[/]\n\n"
+    "[bold]artsound release work --out artsound-texts --media none[/]\n\n"
+    "[bold]artsound release work --out next --previous artsound-lite --licenses permissive[/]"
 )
 def release(
     workspace: Annotated[Path, typer.Argument(metavar="W", help="A finished workspace.")],
     out: Annotated[Path, typer.Option(help="The release's folder; it must not exist yet.")],
+    media: Annotated[
+        Media, typer.Option(help="Put the artworks and the music in, or leave them out.")
+    ] = "embed",
+    licenses: Annotated[
+        Licenses,
+        typer.Option(help="permissive: only pairs that may be redistributed with changes."),
+    ] = "all",
+    version: Annotated[
+        str | None,
+        typer.Option(help="As in 1.2.0; by default 1.0.0, or the next after the previous."),
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(metavar="R_OLD", help="The release before: rows keep its splits."),
+    ] = None,
     artworks: Annotated[
         Path | None, typer.Option(help="The artworks' source, if it has moved since the build.")
     ] = None,
@@ -145,30 +190,188 @@ def release(
     from artsound.release.assemble import release as write
     from artsound.workspace import Workspace
 
-    written = write(Workspace(workspace), out, artworks=artworks, tracks=tracks)
-    table = Table("configuration", "split", "rows", "bytes", "files", box=None, pad_edge=False)
-    for part in written:
-        table.add_row(
-            part.config, part.split, str(part.rows), f"{part.bytes:,}", str(len(part.files))
-        )
-    _out.print(table)
-    _out.print(f'open it: datasets.load_dataset("{out}")', soft_wrap=True)
+    done = write(
+        Workspace(workspace),
+        out,
+        artworks=artworks,
+        tracks=tracks,
+        media=media,
+        licenses=licenses,
+        version=version,
+        previous=previous,
+    )
+    _out.print(_written(done.written))
+    facts = done.facts
+    if licenses == "permissive":
+        _out.print(f"dropped {facts['dropped_pairs']:,} pairs, by licence that stands in the way:")
+        for licence, count in facts["dropped_by_license"].items():
+            _out.print(f"  {count:,} {licence}", soft_wrap=True, markup=False)
+    if rare := facts["splits"]["rare_styles"]:
+        _out.print(f"{len(rare)} styles are too rare for a held-out pair each; see manifest.json")
+    _out.print(
+        f'version {facts["version"]}; open it: datasets.load_dataset("{out}")', soft_wrap=True
+    )
 
 
-@app.command(epilog="Example: [bold]artsound verify artsound-lite[/]")
-def verify(
-    folder: Annotated[Path, typer.Argument(metavar="R", help="A release's folder.")],
+@app.command(
+    epilog="Example: [bold]artsound hydrate artsound-texts --artworks sources/artgraph.zip"
+    " --tracks sources/fma --out artsound-full[/]"
+)
+def hydrate(
+    release: Annotated[Path, typer.Argument(metavar="R", help="A release without media.")],
+    artworks: Annotated[Path, typer.Option(help="Where the artworks are, packed or unpacked.")],
+    tracks: Annotated[Path, typer.Option(help="Where the music is, packed or unpacked.")],
+    out: Annotated[Path, typer.Option(help="The full release; it must not exist yet.")],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Keep rows whose files are missing, without media.")
+    ] = False,
 ) -> None:
-    """Check every file of a release against its manifest."""
-    from artsound.release.manifest import read_manifest
-    from artsound.release.manifest import verify as check
+    """Fill a release that has no media from your own archives.
 
-    problems = check(folder)
+    Files that are missing or different are listed by row; without --partial they end it.
+    """
+    from artsound.release.hydrate import MediaMissingError
+    from artsound.release.hydrate import hydrate as fill
+
+    try:
+        done = fill(release, artworks, tracks, out, partial=partial)
+    except MediaMissingError as error:
+        _problems(error.problems)
+        raise
+    for note in done.notes:
+        _note(note)
+    _out.print(_written(done.written))
+    _problems(done.problems)
+    if done.problems:
+        rows = len({problem.pair_id for problem in done.problems})
+        _out.print(
+            f"{len(done.problems)} files of {rows} rows are missing; manifest.json lists them"
+        )
+    _out.print(f"filled {out}; check it: artsound verify {out}", soft_wrap=True)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "[bold]artsound diff artsound-1.0.0 artsound-1.1.0[/]\n\n"
+    "[bold]artsound diff old new --json[/]"
+)
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="R1", help="A release.")],
+    after: Annotated[Path, typer.Argument(metavar="R2", help="Another one, usually later.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Say what changed between two releases: rows, captions, pairs, splits. Exit code 0."""
+    import json
+
+    from artsound.release.diff import diff as compare
+
+    found = compare(before, after)
+    if as_json:
+        _out.print_json(json.dumps(found.as_dict(), ensure_ascii=False), indent=2)
+        return
+    for what, (old, new) in (("version", found.versions), ("media", found.media)):
+        if old != new:
+            _out.print(f"{what}: {old} -> {new}", soft_wrap=True, markup=False)
+    for line in found.lines() or ["the tables are the same"]:
+        _out.print(line.replace("`", ""), soft_wrap=True, markup=False)
+
+
+def _written(parts: Iterable[Written]) -> Table:
+    table = Table("configuration", "split", "rows", "bytes", "files", box=None, pad_edge=False)
+    for part in parts:
+        table.add_row(
+            part.config, part.split, f"{part.rows:,}", f"{part.bytes:,}", str(len(part.shards))
+        )
+    return table
+
+
+def _problems(problems: Iterable[Problem]) -> None:
+    for one in problems:
+        line = f"{one.pair_id} {one.column} {one.file_name}: {one.reason}"
+        _out.print(line, soft_wrap=True, markup=False)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "[bold]artsound push artsound-lite me/artsound-lite --private[/]\n\n"
+    "[bold]artsound push artsound-lite me/artsound-lite --dry-run[/]\n\n"
+    "[bold]artsound push artsound-lite me/artsound-lite --tag v1.1[/]"
+)
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="R", help="A release's folder.")],
+    repo_id: Annotated[
+        str, typer.Argument(metavar="REPO_ID", help="The dataset repository: NAMESPACE/NAME.")
+    ],
+    private: Annotated[
+        bool, typer.Option("--private", help="Make the repository private.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(help="The branch to push to; made if there is none.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="Name the pushed state, as in v1.0.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete what the repository has that is no release.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be sent and deleted.")
+    ] = False,
+) -> None:
+    """Send a release to the Hub; run again after an interruption, it continues.
+
+    The token is that of HF_TOKEN or of `hf auth login`.
+    """
+    from artsound.release.push import push as send
+
+    pushed = send(
+        folder,
+        repo_id,
+        private=private,
+        revision=revision,
+        tag=tag,
+        replace=replace,
+        dry_run=dry_run,
+        say=_note,
+    )
+    if dry_run:
+        table = Table("change", "bytes to send", "file", box=None, pad_edge=False)
+        for change in pushed.plan.changes:
+            table.add_row(change.kind, f"{change.send:,}", escape(change.path))
+        _out.print(table)
+    _out.print(pushed.summary(dry_run=dry_run), soft_wrap=True, markup=False)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "[bold]artsound verify artsound-lite[/]\n\n"
+    "[bold]artsound verify me/artsound-lite --revision v1.1[/]"
+)
+def verify(
+    release: Annotated[
+        str, typer.Argument(metavar="R_OR_REPO", help="A release's folder, or its repository.")
+    ],
+    revision: Annotated[
+        str | None, typer.Option(help="A branch, tag or commit of the repository.")
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Read all bytes of the repository, not only its checksums."
+        ),
+    ] = False,
+) -> None:
+    """Check every file of a release against its manifest, in a folder or on the Hub."""
+    from artsound.release.remote import verify_anywhere
+
+    count, problems = verify_anywhere(release, revision, download=download, say=_note)
     for problem in problems:
         _out.print(problem, soft_wrap=True, markup=False)
     if problems:
-        raise ArtsoundError(f"{folder}: {len(problems)} files differ from the manifest")
-    _out.print(f"{folder}: all {len(read_manifest(folder)['files'])} files as the manifest says")
+        raise ArtsoundError(f"{release}: {len(problems)} files differ from the manifest")
+    _out.print(f"{release}: all {count} files as the manifest says", soft_wrap=True, markup=False)
+
+
+def _note(line: str) -> None:
+    Console(stderr=True, highlight=False).print(line, soft_wrap=True, markup=False)
 
 
 def main() -> None:
@@ -180,8 +383,14 @@ def _run(command: typer.Typer) -> int:
     debug = "--debug" in sys.argv[1:]
     # The flag may stand anywhere, also behind the command that it is needed for.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    stop_on_signals()
     try:
         command(args=arguments)  # ends in SystemExit, with 2 for a wrong command line
+    except Stopped as stopped:
+        ignore_signals()
+        if debug:
+            raise
+        return _fail("stopped; run the same command again to continue", stopped.exit_code)
     except (ArtsoundError, OSError) as error:
         if debug:
             raise

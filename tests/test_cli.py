@@ -30,7 +30,7 @@ def _fails(done: subprocess.CompletedProcess[str], code: int, message: str) -> N
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("artsound 0.")
-    for command in ("sample", "build", "status", "release", "verify"):
+    for command in ("sample", "build", "status", "release", "hydrate", "diff", "verify"):
         done = run(command, "--help")
         assert done.returncode == 0
         assert "Example" in done.stdout
@@ -75,7 +75,7 @@ def test_a_build_as_far_as_the_tracks(sources: SampleSources, tmp_path: Path) ->
     assert redone.returncode == 0, redone.stderr
     assert "audio too short" in redone.stderr
     unfinished = run("release", tmp_path / "w", "--out", tmp_path / "r")
-    _fails(unfinished, 1, "no table pairs/image_audio")
+    _fails(unfinished, 1, "is not finished (image_captions is left): run `artsound build` again")
 
 
 @pytest.mark.parametrize(

@@ -2,280 +2,184 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import Any, Literal
 
 from artsound import __version__
-from artsound.errors import ArtsoundError, UsageError
+from artsound.errors import ArtsoundError
 from artsound.models import registry
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
+from artsound.release import versioning
 from artsound.release.card import write_card
-from artsound.release.features import CAPTION_ATTEMPTS, pair_features, released_schema
-from artsound.release.manifest import write_manifest
-from artsound.release.splits import SPLITS, assign_splits
-from artsound.release.writer import ShardWriter
-from artsound.schema import Status
-from artsound.sources.archive import cached_source
-from artsound.sources.items import image_bytes, read_bytes
-from artsound.stage import Build
+from artsound.release.configs import Written, further, write_pairs, write_table
+from artsound.release.diff import Difference, compare_facts, compare_tables
+from artsound.release.features import pair_features, released_schema
+from artsound.release.lookup import read_tables
+from artsound.release.manifest import read_manifest, versions, write_manifest
+from artsound.release.media import Media, Problem
+from artsound.release.pairs import Joined, barring, join, pair_id
+from artsound.release.splits import (
+    RULE,
+    SPLITS,
+    Split,
+    as_split,
+    assign_splits,
+    describe_splits,
+)
+from artsound.release.staging import staged
+from artsound.release.tables import DEFAULT, parts
+from artsound.reopen import reopen
+from artsound.status import status
 from artsound.workspace import Workspace
 
-DEFAULT: Final = "default"
+__all__ = ["DEFAULT", "Released", "Written", "pair_id", "release"]
 
-_ARTWORK: Final = {
-    "artwork_id": "artwork_id",
-    "artwork_title": "title",
-    "artist": "artist",
-    "year": "year",
-    "style": "style",
-    "artwork_genre": "genre",
-    "artwork_license": "license",
-    "artwork_source_url": "source_url",
-}
-_TRACK: Final = {
-    "track_id": "track_id",
-    "track_title": "title",
-    "track_artist": "artist",
-    "album": "album",
-    "music_genre": "genre_top",
-    "music_genres": "genres",
-    "track_license": "license_spdx",
-    "track_source_url": "source_url",
-}
-_IMAGE_SCORES: Final = ("clip_score", "pac_score", "ic_score")
-_AUDIO_SCORES: Final = ("rouge1", "bert_score", "ac_score")
+MediaChoice = Literal["embed", "none"]
+LicenseChoice = Literal["all", "permissive"]
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written of one configuration's split."""
+class Released:
+    """A finished release.
 
-    config: str
-    split: str
-    rows: int
-    bytes: int
-    files: tuple[str, ...]
+    Attributes:
+        written: what was written, a configuration and split at a time.
+        facts: what its manifest says of it, the files aside.
+    """
+
+    written: tuple[Written, ...]
+    facts: Mapping[str, Any]
 
 
 def release(
-    workspace: Workspace, out: Path, *, artworks: Path | None = None, tracks: Path | None = None
-) -> list[Written]:
+    workspace: Workspace,
+    out: Path,
+    *,
+    artworks: Path | None = None,
+    tracks: Path | None = None,
+    media: MediaChoice = "embed",
+    licenses: LicenseChoice = "all",
+    version: str | None = None,
+    previous: Path | None = None,
+) -> Released:
     """Write the release of a finished build.
 
     The release appears whole or not at all: it is written beside `out` and renamed at the end.
+    Every media file is read once, and memory is bounded by one row group of media and the keys of
+    the tables.
 
     Args:
-        workspace: a build that has come as far as its pairs.
+        workspace: a finished build.
         out: the release's folder; it must not exist or be empty.
         artworks: the artworks' source, if it is not where the build found it.
         tracks: the tracks' source, likewise.
-
-    Returns:
-        What was written, a configuration and split at a time.
+        media: `embed` the artworks and the music, or `none` of them; then no source is read, and
+            `hydrate` can fill them in later.
+        licenses: `all` pairs, or only those whose two licences are `permissive` enough to
+            redistribute them with changes. A pair has the same split either way.
+        version: the release's; if None, 1.0.0 or the next after the previous one's.
+        previous: the release before: its artworks keep their splits, and CHANGELOG.md says what
+            changed since.
 
     Raises:
-        UsageError: `out` is in the way, or the workspace is none.
-        ArtsoundError: the build is not finished, or a source is not the one it was built from.
+        UsageError: `out` is in the way, the workspace or the previous release is none, a source is
+            not the one that the build read, or the version is not above the previous one.
+        ArtsoundError: the build is not finished, or a source file is not the one that was checked.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} exists and is not empty: choose another --out, or delete it")
+    before = None if previous is None else read_manifest(previous)
+    versioning.next_version(version, _version_of(before), None)
     begun = workspace.description()
     recipe = Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json")
-    build = Build(
-        recipe,
-        workspace,
-        _source(begun, "artworks", artworks),
-        _source(begun, "tracks", tracks),
-    )
-    pairs = pair_rows(workspace, recipe)
-    staging = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    written = _write_pairs(build, staging, pairs)
-    for name, rows in _tables(workspace, recipe):
-        written.append(_write_table(staging, recipe, name, rows))
-    facts = _facts(begun, recipe, written)
-    write_card(staging, build, pairs, written, facts)
-    write_manifest(staging, facts)
-    if out.exists():
-        out.rmdir()
-    staging.rename(out)
-    return written
-
-
-def _source(begun: Mapping[str, Any], which: str, given: Path | None) -> Path:
-    """Return where a source is, having checked that it is the one the build read."""
-    path = given or Path(begun["where"][which])
-    if not path.exists():
-        raise UsageError(f"the {which} source {path} is not there: say --{which} PATH")
-    if cached_source(path).fingerprint() != begun["sources"][which]:
-        raise UsageError(f"{path} is not the {which} source of this build: say --{which} PATH")
-    return path
-
-
-def pair_id(track_id: int, artwork_id: str) -> str:
-    """Return a pair's id: safe as a file name, and different for every track and artwork."""
-    digest = hashlib.sha256(artwork_id.encode()).hexdigest()[:8]
-    return f"{track_id:06d}-{digest}"
-
-
-def pair_rows(workspace: Workspace, recipe: Recipe) -> list[dict[str, Any]]:
-    """Return the rows of the default configuration, media aside, by track id.
-
-    Beside the released columns each row has its `split` and, under `_artwork` and `_track`, the
-    rows of the source tables that its media come from.
-    """
-    table = workspace.read(f"pairs/{recipe.pairing.released}")
-    pairs = [row for row in table.to_pylist() if row["status"] == Status.OK]
-    artworks = _by(workspace, "artworks", "artwork_id", _usable)
-    tracks = _by(workspace, "tracks", "track_id", _usable)
-    image_captions = _by(workspace, "image_captions", "artwork_id")
-    audio_captions = _by(workspace, "audio_captions", "track_id")
-    rows = []
-    for pair in sorted(pairs, key=lambda row: row["track_id"]):
-        artwork, track = artworks[pair["artwork_id"]], tracks[pair["track_id"]]
-        seen = image_captions.get(pair["artwork_id"], {})
-        heard = audio_captions.get(pair["track_id"], {})
-        rows.append(
-            {
-                "pair_id": pair_id(pair["track_id"], pair["artwork_id"]),
-                "artwork_caption": seen.get("caption"),
-                "music_caption": heard.get("caption"),
-                "similarity": pair["similarity"],
-                **{name: seen.get(name) for name in _IMAGE_SCORES},
-                **{name: heard.get(name) for name in _AUDIO_SCORES},
-                **{column: artwork[name] for column, name in _ARTWORK.items()},
-                **{column: track[name] for column, name in _TRACK.items()},
-                "artwork_caption_model": seen.get("model"),
-                "music_caption_model": heard.get("model"),
-                "embedder": pair["embedder"],
-                "_artwork": artwork,
-                "_track": track,
-            }
+    with staged(out) as (folder, scratch):
+        _check_finished(workspace)
+        joined = join(workspace, recipe.pairing.released, scratch)
+        source = None
+        if media == "embed":
+            build = reopen(workspace, artworks=artworks, tracks=tracks)
+            where = (build.artworks, build.tracks)
+            source = Media(joined.artworks, joined.tracks, *where, recipe, _refuse)
+        splits = assign_splits(
+            joined.pairs["artwork_id"].to_pylist(),
+            held_out=recipe.release.held_out,
+            max_validation=recipe.release.max_validation,
+            seed=recipe.seed,
+            previous=None if previous is None else _splits_of(previous),
         )
-    splits = assign_splits(
-        [row["pair_id"] for row in rows],
-        [row["style"] for row in rows],
-        held_out=recipe.release.held_out,
-        max_validation=recipe.release.max_validation,
-        seed=recipe.seed,
+        kept = [True] * len(splits)
+        dropped: dict[str, int] = {}
+        if licenses == "permissive":
+            kept, dropped = barring(joined.licenses())
+        written = _write_pairs(folder, recipe, joined, splits, kept, source)
+        for name, tables in further(workspace, recipe, scratch):
+            written.append(write_table(folder, recipe, name, tables))
+        found = None if previous is None else compare_tables(previous, folder)
+        facts: dict[str, Any] = {
+            "artsound": __version__,
+            "media": media,
+            "licenses": licenses,
+            "dropped_pairs": kept.count(False),
+            "dropped_by_license": dropped,
+            "recipe": begun["recipe"],
+            "sources": begun["sources"],
+            "models": _models(recipe),
+            "splits": _splits_facts(recipe, joined, splits, kept, before),
+            "rows": _rows(written),
+            "versions": versions(),
+        }
+        facts = {"version": _version(facts, folder, version, previous, before, found), **facts}
+        write_card(folder, facts)
+        write_manifest(folder, facts, [shard for part in written for shard in part.shards])
+    return Released(tuple(written), facts)
+
+
+def _check_finished(workspace: Workspace) -> None:
+    """Raise ArtsoundError if a stage of the build is not done."""
+    for stage in status(workspace):
+        if stage.state != "done":
+            raise ArtsoundError(
+                f"{workspace.root} is not finished ({stage.table} is {stage.state}): run"
+                " `artsound build` again, it continues where it stopped"
+            )
+
+
+def _refuse(problem: Problem) -> None:
+    raise ArtsoundError(
+        f"{problem.file_name} (pair {problem.pair_id}) is not the file that the build checked"
+        f" ({problem.reason}): give the sources it was built from"
     )
-    for row, split in zip(rows, splits, strict=True):
-        row["split"] = split
-    return rows
 
 
-def _usable(row: Mapping[str, Any]) -> bool:
-    return bool(row["status"] == Status.OK)
+def _splits_of(release: Path) -> dict[str, Split]:
+    """Return the split of each artwork of a release."""
+    found: dict[str, Split] = {}
+    for part in parts(release):
+        if part.config == DEFAULT:
+            for table in read_tables(part.files, ["artwork_id"]):
+                found |= dict.fromkeys(table["artwork_id"].to_pylist(), as_split(part.split))
+    return found
 
 
-def _by(
-    workspace: Workspace, table: str, key: str, wanted: Callable[[dict[str, Any]], bool] = bool
-) -> dict[Any, dict[str, Any]]:
-    return {row[key]: row for row in workspace.read(table).to_pylist() if wanted(row)}
-
-
-def _write_pairs(build: Build, staging: Path, pairs: Sequence[dict[str, Any]]) -> list[Written]:
-    schema = released_schema(pair_features())
+def _write_pairs(
+    folder: Path,
+    recipe: Recipe,
+    joined: Joined,
+    splits: Sequence[Split],
+    kept: Sequence[bool],
+    media: Media | None,
+) -> list[Written]:
     written = []
     for split in SPLITS:
-        rows = [row for row in pairs if row["split"] == split]
-        writer = ShardWriter(
-            staging / "data",
-            split,
-            schema,
-            build.recipe.release.shard_bytes,
-            build.recipe.release.row_group_bytes,
-        )
-        files = writer.write(_with_media(build, rows, schema.names))
-        written.append(_written(staging, DEFAULT, split, writer, files))
+        wanted = [n for n, name in enumerate(splits) if name == split and kept[n]]
+        rows = joined.rows(wanted, released_schema(pair_features(media=False)))
+        written.append(write_pairs(folder, recipe, split, rows, media))
     return written
 
 
-def _with_media(
-    build: Build, rows: Sequence[dict[str, Any]], names: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield the released columns of each row, its media read as it is needed."""
-    for row in rows:
-        artwork, track = row["_artwork"], row["_track"]
-        image, suffix = image_bytes(build, artwork)
-        audio = read_bytes(build, "tracks", track["file_name"])
-        _check(audio, track["sha256"], track["file_name"])
-        whole = row | {
-            "image": {"bytes": image, "path": f"{artwork['artwork_id']}{suffix}"},
-            "audio": {"bytes": audio, "path": Path(track["file_name"]).name},
-        }
-        yield {name: whole[name] for name in names}
-
-
-def _check(data: bytes, sha256: str, name: str) -> None:
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ArtsoundError(
-            f"{name} is not the file that the build checked: give the sources it was built from"
-        )
-
-
-def _tables(workspace: Workspace, recipe: Recipe) -> Iterator[tuple[str, pa.Table]]:
-    """Yield the further configurations: the source tables with captions, pairs, attempts."""
-    yield "artworks", _with_captions(workspace, "artworks", "image_captions", "artwork_id")
-    yield "tracks", _with_captions(workspace, "tracks", "audio_captions", "track_id")
-    for strategy in recipe.pairing.strategies:
-        yield f"pairs_{strategy}", workspace.read(f"pairs/{strategy}")
-    yield "caption_attempts", _attempts(workspace)
-
-
-def _with_captions(workspace: Workspace, table: str, captions: str, key: str) -> pa.Table:
-    """Return a source table with each row's caption beside it, null where it has none."""
-    rows, found = workspace.read(table), _by(workspace, captions, key)
-    fields = [field for field in workspace.read(captions).schema if field.name != key]
-    # Where both tables have a column of one name, the caption's says whose it is.
-    names = {
-        field.name: f"caption_{field.name}" if field.name in rows.column_names else field.name
-        for field in fields
-    } | {"model": "caption_model", "scorer": "caption_scorer"}
-    for field in fields:
-        values = [found.get(item, {}).get(field.name) for item in rows[key].to_pylist()]
-        rows = rows.append_column(field.with_name(names[field.name]), pa.array(values, field.type))
-    return rows
-
-
-def _attempts(workspace: Workspace) -> pa.Table:
-    rows: list[dict[str, Any]] = []
-    for modality, key in (("image", "artwork_id"), ("audio", "track_id")):
-        for row in workspace.read(f"{modality}_caption_attempts").to_pylist():
-            rows.append({"modality": modality, "id": str(row.pop(key)), **row})
-    return pa.Table.from_pylist(rows, CAPTION_ATTEMPTS)
-
-
-def _write_table(staging: Path, recipe: Recipe, name: str, rows: pa.Table) -> Written:
-    from datasets import Features
-
-    schema = released_schema(Features.from_arrow_schema(rows.schema))
-    limits = recipe.release
-    writer = ShardWriter(
-        staging / name, "train", schema, limits.shard_bytes, limits.row_group_bytes
-    )
-    batches = rows.to_batches(max_chunksize=1000)
-    files = writer.write(row for batch in batches for row in batch.to_pylist())
-    return _written(staging, name, "train", writer, files)
-
-
-def _written(
-    staging: Path, config: str, split: str, writer: ShardWriter, files: Sequence[Path]
-) -> Written:
-    names = tuple(path.relative_to(staging).as_posix() for path in files)
-    return Written(config, split, writer.rows, writer.bytes, names)
-
-
-def _facts(begun: Mapping[str, Any], recipe: Recipe, written: Sequence[Written]) -> dict[str, Any]:
-    models = []
+def _models(recipe: Recipe) -> list[dict[str, str]]:
+    models: list[dict[str, str]] = []
     for stage in stages(recipe):
         for role, name in stage.models(recipe):
             entry = registry.entry(role, name)
@@ -288,13 +192,51 @@ def _facts(begun: Mapping[str, Any], recipe: Recipe, written: Sequence[Written])
             }
             if fact not in models:
                 models.append(fact)
+    return models
+
+
+def _rows(written: Sequence[Written]) -> dict[str, dict[str, int]]:
     rows: dict[str, dict[str, int]] = {}
     for part in written:
         rows.setdefault(part.config, {})[part.split] = part.rows
+    return rows
+
+
+def _splits_facts(
+    recipe: Recipe,
+    joined: Joined,
+    splits: Sequence[Split],
+    kept: Sequence[bool],
+    before: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    rows = [at for at, keep in enumerate(kept) if keep]
+    styles = joined.styles()
     return {
-        "artsound": __version__,
-        "recipe": begun["recipe"],
-        "sources": begun["sources"],
-        "models": models,
-        "rows": rows,
+        "rule": RULE,
+        "seed": recipe.seed,
+        "kept_from": _version_of(before),
+        **describe_splits(
+            [styles[at] for at in rows], [splits[at] for at in rows], recipe.release.held_out
+        ),
     }
+
+
+def _version_of(manifest: Mapping[str, Any] | None) -> str | None:
+    return None if manifest is None else manifest.get("version")
+
+
+def _version(
+    facts: Mapping[str, Any],
+    folder: Path,
+    version: str | None,
+    previous: Path | None,
+    before: Mapping[str, Any] | None,
+    found: Difference | None,
+) -> str:
+    """Settle the version and write the changelog, which names it."""
+    if found is not None and before is not None:
+        found.facts = compare_facts(before, facts)
+    settled = versioning.next_version(version, _version_of(before), found)
+    pairs = sum(facts["rows"][DEFAULT].values())
+    versioning.write_changelog(folder, settled, pairs, previous, found)
+    return settled

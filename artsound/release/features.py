@@ -66,13 +66,17 @@ CAPTION_ATTEMPTS: Final = pa.schema(
 )
 
 
-def pair_features() -> Features:
-    """Return the features of the default configuration."""
+def pair_features(*, media: bool = True) -> Features:
+    """Return the features of the default configuration, with or without its media."""
     from datasets import Audio, Features, Image, List, Value
 
     kinds = {"image": Image(), "audio": Audio(), "strings": List(Value("string"))}
     return Features(
-        {name: kinds.get(kind) or Value(kind) for name, (kind, _) in PAIR_COLUMNS.items()}
+        {
+            name: kinds.get(kind) or Value(kind)
+            for name, (kind, _) in PAIR_COLUMNS.items()
+            if media or kind not in ("image", "audio")
+        }
     )
 
 

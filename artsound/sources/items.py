@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Literal
 
 from PIL import Image
 
@@ -16,7 +14,6 @@ from artsound.sources.archive import MemberError, Source, cached_source
 from artsound.sources.artgraph import ArtGraph
 from artsound.sources.fma import FreeMusicArchive
 from artsound.sources.media import (
-    DETECTED,
     FloatArray,
     MediaError,
     MediaLimits,
@@ -24,9 +21,6 @@ from artsound.sources.media import (
     decode_image,
 )
 from artsound.stage import Build
-
-_JPEG_QUALITY: Final = 95
-_SIGNATURES: Final = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"))
 
 
 @lru_cache(maxsize=4)
@@ -98,19 +92,3 @@ def read_audio(build: Build, file_name: str, sample_rate: int) -> FloatArray:
     except MediaError as error:
         raise ArtsoundError(f"{build.tracks}: {file_name}: {error}: restore the source") from error
     return wave
-
-
-def image_bytes(build: Build, artwork: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Return an artwork's image as it is released, and the suffix that fits it.
-
-    An image that is RGB as it stands keeps its bytes; a repaired one is written anew, as JPEG of
-    quality 95 without chroma subsampling, so that every decoder shows the same picture.
-    """
-    data = read_bytes(build, "artworks", artwork["file_name"])
-    if set(artwork["repairs"]) <= {DETECTED}:
-        known = (suffix for magic, suffix in _SIGNATURES if data.startswith(magic))
-        return data, next(known, Path(artwork["file_name"]).suffix)
-    image, _ = decode_image(data, artwork["file_name"], media_limits(build.recipe))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue(), ".jpg"
