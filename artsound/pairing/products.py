@@ -40,6 +40,7 @@ _BLOCK_PAIRS: Final = 2**26
 _MOST_ROWS: Final = 1024
 # Rows that fit a cache, where something is done with them in several steps.
 _ROWS_AT_ONCE: Final = 16
+_TAIL_ROWS: Final = 192
 
 
 def rows_in_block(columns: int, wanted: int = 0) -> int:
@@ -179,27 +180,36 @@ class TorchProduct:
     def _tail_averse(
         self, within: Indices, shift: NDArray[np.float64], view: View, count: int, slack: float
     ) -> tuple[NDArray[np.int32], Floats, Floats]:
-        values = torch.empty((len(within), self._block.shape[1]))
         columns = torch.from_numpy((view.column_shift - slack).astype(np.float32))
-        for start in range(0, len(within), _ROWS_AT_ONCE):
-            at = slice(start, start + _ROWS_AT_ONCE)
-            part = values[at]
-            part.copy_(self._block[torch.from_numpy(within[at])])
-            if self.relative:
-                part.add_(part.abs(), alpha=self.relative)
-            part.sub_(columns).sub_(torch.from_numpy(shift[at].astype(np.float32))[:, None])
-            part.mul_(-1.0 / view.tail).exp_().mul_(-view.tail)
-        return best_entries(
-            values.numpy(),
-            np.empty((0, 0), np.uint16),
-            np.arange(len(within)),
-            np.zeros(len(within), np.float32),
-            view.price.astype(np.float32),
-            view.floor,
-            np.float32(2e-6),
-            np.float32(1e-6),
-            min(count, values.shape[1]),
-        )
+        values = torch.empty((min(_TAIL_ROWS, len(within)), self._block.shape[1]))
+        price = view.price.astype(np.float32)
+        found = []
+        for first in range(0, len(within), _TAIL_ROWS):
+            rows = within[first : first + _TAIL_ROWS]
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                chosen = rows[start : start + _ROWS_AT_ONCE]
+                part = values[start : start + len(chosen)]
+                part.copy_(self._block[torch.from_numpy(chosen)])
+                if self.relative:
+                    part.add_(part.abs(), alpha=self.relative)
+                its_shift = shift[first + start :][: len(chosen)].astype(np.float32)
+                part.sub_(columns).sub_(torch.from_numpy(its_shift)[:, None])
+                part.mul_(-1.0 / view.tail).exp_().mul_(-view.tail)
+            found.append(
+                best_entries(
+                    values.numpy(),
+                    np.empty((0, 0), np.uint16),
+                    np.arange(len(rows)),
+                    np.zeros(len(rows), np.float32),
+                    price,
+                    view.floor,
+                    np.float32(2e-6),
+                    np.float32(1e-6),
+                    min(count, values.shape[1]),
+                )
+            )
+        column, upper, rest = (np.concatenate(part) for part in zip(*found, strict=True))
+        return column, upper, rest
 
     def _on_device(
         self, within: Indices, shift: NDArray[np.float64], view: View, count: int, slack: float

@@ -15,6 +15,7 @@ from artsound.pairing.shortlist import as_float
 from artsound.pairing.similarity import Side, Vectors, dot, similarity_of
 
 _SEGMENT: Final = 2048  # columns that one thread counts at a time
+_CHUNK: Final = 32  # columns that are looked at together first
 
 
 class Marks(NamedTuple):
@@ -131,21 +132,30 @@ def _count(
         for i in range(b):
             row = first_row + i
             line = as_float(bits[i, low:high], scratch) if len(bits) else floats[i, low:high]
-            for j in range(low, high):
-                x = line[j - low]
-                off = slack + relative * abs(x)
-                if x + off <= min(by_row.lowest[row], by_column.lowest[j]):
+            lowest = by_column.lowest[low:high]
+            row_lowest = by_row.lowest[row]
+            for start in range(0, high - low, _CHUNK):
+                end = min(start + _CHUNK, high - low)
+                above = 0
+                for k in range(start, end):
+                    above += line[k] + slack + relative * abs(line[k]) > min(row_lowest, lowest[k])
+                if not above:  # nearly always, and found out without a branch an entry
                     continue
-                for mark in range(by_row.start[row], by_row.start[row + 1]):
-                    value = by_row.value[mark]
-                    if x + off > value and (
-                        x - off > value or dot(rows[i], columns[j], lanes) > value
-                    ):
-                        counts[segment, mark - base] += by_column.weight[j]
-                for mark in range(by_column.start[j], by_column.start[j + 1]):
-                    value = by_column.value[mark]
-                    if x + off > value and (
-                        x - off > value or dot(rows[i], columns[j], lanes) > value
-                    ):
-                        nearer_rows[by_column.pair[mark]] += by_row.weight[row]
+                for k in range(start, end):
+                    x, column = line[k], low + k
+                    off = slack + relative * abs(x)
+                    if x + off <= min(row_lowest, lowest[k]):
+                        continue
+                    for mark in range(by_row.start[row], by_row.start[row + 1]):
+                        value = by_row.value[mark]
+                        if x + off > value and (
+                            x - off > value or dot(rows[i], columns[column], lanes) > value
+                        ):
+                            counts[segment, mark - base] += by_column.weight[column]
+                    for mark in range(by_column.start[column], by_column.start[column + 1]):
+                        value = by_column.value[mark]
+                        if x + off > value and (
+                            x - off > value or dot(rows[i], columns[column], lanes) > value
+                        ):
+                            nearer_rows[by_column.pair[mark]] += by_row.weight[row]
     return counts

@@ -44,13 +44,13 @@ def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
     Args:
         folder: the release.
         facts: what the manifest will say of it: `artsound`, `recipe`, `models`; also `version`,
-            `media` (`embed` or `none`) and `dropped_by_license` (rows by licence) where they apply.
+            `media` (`embed`, `none` or `partial`) and `dropped_by_license` (rows by licence) where they apply.
     """
     recipe = Recipe.parse(facts["recipe"], "manifest.json")
     found = parts(folder)
     configs = by_config(found)
     pairs = configs[DEFAULT]
-    has_media = facts.get("media", "embed") == "embed"
+    has_media = facts.get("media", "embed") != "none"
     limits = MediaLimits(**recipe.media.model_dump())
     made_by = provenance(recipe, facts["models"])
     lite = any(model.lite for model in made_by)

@@ -5,7 +5,7 @@ modalities, items with little to say, hubs, and duplicates. Every run is a proce
 that the memory is its own; its time is given as a ratio to the bare float32 product of the same
 size, which is timed in the same run of this benchmark.
 
-Usage: python -m tests.perf.bench_pairing [--scales 0.25 1] [--peers 10000]
+Usage: python -m tests.perf.bench_pairing [--scales 0.25 1] [--peers 10000] [--only RUN ...]
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def make(tracks: int, artworks: int, seed: int = 0) -> tuple[Matrix, Matrix]:
     centres = rng.standard_normal((clusters, concepts)).astype(np.float32)
     gaps = rng.standard_normal((2, DIMENSION)).astype(np.float32)
     gaps /= np.linalg.norm(gaps, axis=1, keepdims=True)
+    # Most of what an item has beside its meaning is of its own modality alone.
+    spaces = np.linalg.qr(rng.standard_normal((DIMENSION, 600)))[0].T.astype(np.float32)
 
-    def side(count: int, mean: Matrix, skew: float) -> Matrix:
+    def side(count: int, mean: Matrix, own: Matrix, skew: float) -> Matrix:
         share = rng.permutation(1.0 / (np.arange(clusters) + 10.0) ** skew)
         cluster = rng.choice(clusters, count, p=share / share.sum())
         vectors = np.empty((count, DIMENSION), dtype=np.float32)
@@ -47,14 +49,15 @@ def make(tracks: int, artworks: int, seed: int = 0) -> tuple[Matrix, Matrix]:
             meaning = centres[part] + 0.9 * rng.standard_normal((len(part), concepts), np.float32)
             meaning /= np.linalg.norm(meaning, axis=1, keepdims=True)
             weight = 0.8 * rng.uniform(0.3, 1.0, (len(part), 1)).astype(np.float32)
-            noise = rng.standard_normal((len(part), DIMENSION), np.float32) / DIMENSION**0.5
+            noise = 0.8**0.5 * rng.standard_normal((len(part), 300), np.float32) @ own / 300**0.5
+            noise += 0.2**0.5 * rng.standard_normal((len(part), DIMENSION), np.float32) / 32
             vectors[start : start + 8192] = (
                 weight * (meaning @ basis) + 0.35 * mean + np.sqrt(1 - weight**2 - 0.35**2) * noise
             )
         return vectors
 
-    audio = side(tracks, gaps[0] - 0.1 * gaps[1], 0.4)
-    images = side(artworks, gaps[1], 0.7)
+    audio = side(tracks, gaps[0] - 0.1 * gaps[1], spaces[:300], 0.4)
+    images = side(artworks, gaps[1], spaces[300:], 0.7)
     images[rng.choice(artworks, artworks // 500, replace=False)] += 0.25 * gaps[0]
     for vectors in (audio, images):
         copies = rng.choice(len(vectors), len(vectors) // 50, replace=False)
@@ -222,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scales", type=float, nargs="*", default=[0.25, 1.0])
     parser.add_argument("--peers", type=int, default=10_000, help="tracks; 0 for none")
+    parser.add_argument("--only", nargs="*", default=OURS, choices=list(RUNS), metavar="RUN")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -229,7 +233,9 @@ def main() -> None:
         return
     if given.peers:
         table(given.peers, given.peers * 11 // 10, list(RUNS))
-    by_scale = [table(int(TRACKS * scale), int(ARTWORKS * scale), OURS) for scale in given.scales]
+    by_scale = [
+        table(int(TRACKS * scale), int(ARTWORKS * scale), given.only) for scale in given.scales
+    ]
     if len(by_scale) > 1:
         print("\ngrowth of the ratio from the first size to the last")
         for name, ratio in by_scale[-1].items():
