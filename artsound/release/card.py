@@ -44,7 +44,8 @@ def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
     Args:
         folder: the release.
         facts: what the manifest will say of it: `artsound`, `recipe`, `models`; also `version`,
-            `media` (`embed`, `none` or `partial`) and `dropped_by_license` (rows by licence) where they apply.
+            `media` (`embed`, `none` or `partial`) and `dropped_by_license` (rows by licence) where
+            they apply.
     """
     recipe = Recipe.parse(facts["recipe"], "manifest.json")
     found = parts(folder)
