@@ -203,7 +203,9 @@ def release(
     _out.print(_written(done.written))
     facts = done.facts
     if licenses == "permissive":
-        _out.print(f"dropped {facts['dropped_pairs']:,} pairs, by licence that stands in the way:")
+        dropped = facts["dropped_pairs"]
+        why = ", by licence that stands in the way:" if dropped else ": every licence allows it"
+        _out.print(f"dropped {dropped:,} pairs{why}")
         for licence, count in facts["dropped_by_license"].items():
             _out.print(f"  {count:,} {licence}", soft_wrap=True, markup=False)
     if rare := facts["splits"]["rare_styles"]:
