@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import multiprocess
 from artsound import __version__
 from artsound.engine import run_stage
 from artsound.errors import UsageError
-from artsound.models import registry
+from artsound.models.registry import Models
 from artsound.pipeline import stage_index, stages
+from artsound.prepare import identities, prepare_stages
 from artsound.progress import Progress
 from artsound.recipe import Recipe
 from artsound.sources.archive import cached_source
@@ -76,16 +78,18 @@ def build(
     sources = Sources(_existing(artworks, "--artworks"), _existing(tracks, "--tracks"))
     plan = stages(recipe)
     last = len(plan) if until is None else stage_index(plan, until) + 1
-    for stage in plan[:last]:
-        for role, name in stage.models(recipe):
-            registry.require(role, name)
     workspace = Workspace(Path(out))
     if workspace.root.exists() and not workspace.root.is_dir():
         raise UsageError(f"--out {out} is a file: choose a folder, new or of the same build")
-    context = Build(recipe, workspace, sources.artworks, sources.tracks)
+    models = Models(recipe.models, workspace.requests)
+    context = Build(recipe, workspace, sources.artworks, sources.tracks, models=models)
     show = progress or Progress(quiet=True)
+    prepare_stages(context, plan[:last], show.say)
     with workspace.locked():
         workspace.sweep()
+        before = workspace.description().get("models", {}) if workspace.exists() else {}
+        known = identities(context, plan, before)
+        context = dataclasses.replace(context, identities=known)
         _claim(context, plan, redo_from)
         for stage in plan[:last]:
             run_stage(context, stage, workers, show)
@@ -104,6 +108,7 @@ def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
     wanted = {
         "artsound": __version__,
         "recipe": build.recipe.model_dump(mode="json"),
+        "models": _recorded(build),
         "sources": {
             "artworks": cached_source(build.artworks).fingerprint(),
             "tracks": cached_source(build.tracks).fingerprint(),
@@ -121,6 +126,7 @@ def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
         return
     begun = build.workspace.description()
     changes = _differences(_comparable(begun), _comparable(wanted))
+    changes += _other_weights(begun.get("models", {}), _recorded(build))
     if redo_from is None:
         if changes:
             raise UsageError(
@@ -150,18 +156,65 @@ def _first_changed(build: Build, plan: list[Stage], begun: Mapping[str, Any]) ->
         source = stage.source and cached_source(getattr(build, stage.source)).fingerprint()
         if source and source != begun["sources"][stage.source]:
             return stage.table
-        if dict(stage.settings(recipe)) != dict(stage.settings(build.recipe)):
+        if _settings(stage, recipe) != _settings(stage, build.recipe):
+            return stage.table
+        used = {f"{role}/{name}" for role, name in stage.models(build.recipe)}
+        now = _recorded(build)
+        if _other_weights(begun.get("models", {}), {name: now[name] for name in used & now.keys()}):
             return stage.table
     return plan[-1].table
 
 
+def _settings(stage: Stage, recipe: Recipe) -> dict[str, Any]:
+    """Return what of a recipe shapes a stage's rows, its models' settings among it."""
+    models = {
+        name: recipe.models[name].shaping()
+        for _, name in stage.models(recipe)
+        if name in recipe.models
+    }
+    return {**stage.settings(recipe), "models": {name: m for name, m in models.items() if m}}
+
+
+def _recorded(build: Build) -> dict[str, Any]:
+    """Return what workspace.json says of the models' weights."""
+    return {f"{role}/{name}": dict(known) for (role, name), known in build.identities.items()}
+
+
 def _comparable(description: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: description.get(key) for key in ("recipe", "sources")}
+    """Return what of a workspace's description must stay the same while it is built."""
+    return {
+        "recipe": _shaping(description["recipe"]),
+        "sources": description.get("sources"),
+    }
+
+
+def _shaping(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return Recipe.parse(recipe, "workspace.json").shaping()
+    except UsageError:  # of a version with other settings
+        return recipe
+
+
+def _other_weights(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the models whose weights are others than those that the workspace was begun with."""
+    return [
+        f"the weights of {name.partition('/')[2]}: {before[name]} -> {now[name]}"
+        for name in sorted(before.keys() & now.keys())
+        if _weights(before[name], now[name]) != _weights(now[name], before[name])
+    ]
+
+
+def _weights(identity: Mapping[str, Any], other: Mapping[str, Any]) -> Any:
+    """Return what is known of weights, less what is not known on the other side."""
+    mine, theirs = identity["weights"], other["weights"]
+    if not (isinstance(mine, Mapping) and isinstance(theirs, Mapping)):
+        return mine, identity.get("revision")
+    return {part: mine[part] for part in mine if mine[part] and theirs.get(part)}
 
 
 def _refuse_earlier_changes(build: Build, kept: list[Stage], before: Recipe) -> None:
     for stage in kept:
-        if dict(stage.settings(before)) != dict(stage.settings(build.recipe)):
+        if _settings(stage, before) != _settings(stage, build.recipe):
             raise UsageError(
                 f"the change reaches stage {stage.table}, which comes before the one to redo:"
                 f" say --redo-from {stage.table}"

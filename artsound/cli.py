@@ -16,6 +16,7 @@ from rich.table import Table
 from artsound import __version__
 from artsound.compare.app import app as compare_app
 from artsound.errors import ArtsoundError
+from artsound.needs_app import app as models_app
 from artsound.stopping import Stopped, ignore_signals, stop_on_signals
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(compare_app, name="compare")
+app.add_typer(models_app, name="models")
 _out = Console(highlight=False)
 
 
@@ -87,7 +89,7 @@ def build(
         Path, typer.Option(help="Free Music Archive: a folder with its archives, or unpacked.")
     ],
     out: Annotated[Path, typer.Option(help="The workspace; run again with the same to continue.")],
-    recipe: Annotated[str, typer.Option(help="lite, or a TOML file.")] = "lite",
+    recipe: Annotated[str, typer.Option(help="lite, paper, modern, or a TOML file.")] = "lite",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
     ] = None,

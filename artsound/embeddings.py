@@ -70,7 +70,7 @@ class EmbeddingsStage(Stage):
 
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
         """Embed the items of one part."""
-        embedder: Embedder = registry.load("embedder", self.embedder)
+        embedder: Embedder = build.models.load("embedder", self.embedder)
         rows = [
             row
             for row in build.workspace.read(self.what.table, shard=shard).to_pylist()

@@ -26,6 +26,7 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from artsound.errors import ArtsoundError
+from artsound.models.served import served
 from artsound.progress import Progress, ProgressFile
 from artsound.sources.archive import cached_source
 from artsound.stage import Build, Stage
@@ -115,6 +116,8 @@ def pending_shards(build: Build, stage: Stage) -> list[int]:
 def shard_inputs(build: Build, stage: Stage, shard: int) -> str:
     """Return a checksum of everything that a shard is made from: settings, source, input parts."""
     parts: list[Any] = [stage.table, shard, dict(stage.settings(build.recipe))]
+    used = (build.identities.get(model) for model in stage.models(build.recipe))
+    parts += [identity for identity in used if identity]
     if stage.source is not None:
         parts.append(cached_source(getattr(build, stage.source)).fingerprint())
     for table in stage.reads:
@@ -141,25 +144,41 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
         ArtsoundError: a shard failed; the message says which, why, and where the trace is.
     """
     pending = pending_shards(build, stage)
+    workers = min(workers, _graphics_cards(build, stage) or workers)
     told = ProgressFile(log_folder(build, stage) / "progress.json") if stage.whole else None
     with progress.stage(stage.table, stage.shards(build), build.workspace, told):
         if pending:
             heard = dataclasses.replace(build, progress=told) if told else build
-            Workers(
-                RunShards(heard, stage, pending),
-                len(pending),
-                # Even a whole stage gets a process of its own, so that Ctrl-C ends it at once,
-                # whatever native code it is in, and its memory comes back.
-                processes=workers if workers > 1 else 0,
-                threads=stage_threads(stage),
-                logs=log_folder(build, stage),
-            ).run()
+            logs = log_folder(build, stage)
+            with served(build.models, stage.models(build.recipe), logs, progress.say) as models:
+                Workers(
+                    RunShards(dataclasses.replace(heard, models=models), stage, pending),
+                    len(pending),
+                    # Even a whole stage gets a process of its own, so that Ctrl-C ends it at
+                    # once, whatever native code it is in, and its memory comes back.
+                    processes=workers if workers > 1 else 0,
+                    threads=stage_threads(stage),
+                    logs=logs,
+                ).run()
     return len(pending)
 
 
 def stage_threads(stage: Stage) -> int:
     """Return how many threads a shard of a stage computes on."""
     return cores() if stage.whole else 1
+
+
+def _graphics_cards(build: Build, stage: Stage) -> int:
+    """Return how many GPUs a stage's models compute on, one a worker; 0 if on none."""
+    setups = [build.models.setup(role, name) for role, name in stage.models(build.recipe)]
+    if not any(
+        setup.entry.weights and not setup.entry.served and setup.settings.device != "cpu"
+        for setup in setups
+    ):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def log_folder(build: Build, stage: Stage) -> Path:

@@ -108,6 +108,28 @@ PICTURES: Final[Mapping[str, Figures]] = {
 }
 
 
+# Table 4: fused captions against their segments' (ROUGE-1, BERT-Score, ACScore), by registry name.
+FUSERS: Final[Mapping[str, tuple[float, float, float]]] = {
+    "llama-3.1-8b-instruct": (0.5373, 0.9056, 0.7951),
+    "qwen3-8b": (0.6301, 0.9260, 0.8372),
+    "qwen3-14b": (0.6870, 0.9312, 0.8579),
+}
+
+# Section 3.2 and tables 10 and 11 give examples and a verdict, no figures.
+ARTWORK_CAPTIONERS: Final[Mapping[str, str]] = {
+    "llava-1.6-mistral-7b": "chosen",
+    "qwen2.5-vl-7b": "dropped: overly long and unbalanced",
+    "qwen2.5-omni-7b": "dropped: overly long and unbalanced",
+    "blip": "dropped: generic, takes no prompt",
+}
+SEGMENT_CAPTIONERS: Final[Mapping[str, str]] = {
+    "lp-musiccaps": "chosen",
+    "qwen2-audio-7b": "dropped: too detailed, repetitive",
+    "qwen2.5-omni-7b": "dropped: asks questions, invents replies",
+    "musilingo": "dropped: too detailed, repetitive",
+}
+
+
 def bibtex() -> str:
     """Return the paper's BibTeX entry, in ASCII as BibTeX wants it."""
     authors = " and ".join(f"{family}, {given}" for family, given in AUTHORS).replace("é", r"{\'e}")

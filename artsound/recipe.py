@@ -6,6 +6,7 @@ name of one that ships with the package or a path, and `--set key=value` overrid
 
 from __future__ import annotations
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,14 +14,21 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from artsound.errors import UsageError
+from artsound.models.catalogue import CATALOGUE
+from artsound.models.settings import ModelSettings
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Strategy = Literal[
     "image_audio", "image_audio_caption", "image_caption_audio", "image_caption_audio_caption"
 ]
+
+
+def _none(value: object) -> object:
+    """Read "none" as nothing: TOML and the command line have no word for it."""
+    return None if value == "none" else value
 
 
 class _Section(BaseModel):
@@ -58,7 +66,7 @@ class ImageCaptions(Refinement):
 
     captioner: str
     clip_scorer: str
-    pac_scorer: str | None = None
+    pac_scorer: Annotated[str | None, BeforeValidator(_none)] = None
     gamma: Fraction = 0.35
     min_chars: int = Field(default=80, ge=0)
     max_chars: int = Field(default=2500, gt=0)
@@ -166,6 +174,7 @@ class Recipe(_Section):
     embeddings: Embeddings
     pairing: Pairing
     release: Release = Release()
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _pairing_has_embeddings(self) -> Recipe:
@@ -174,6 +183,32 @@ class Recipe(_Section):
                 f"pairing.embedder = {self.pairing.embedder!r} is not one of embeddings.embedders"
             )
         return self
+
+    @model_validator(mode="after")
+    def _models_are_known(self) -> Recipe:
+        known = sorted({name for role in CATALOGUE.values() for name in role})
+        for name in self.models:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                raise ValueError(f"models.{name}: no such model; {hint}")
+        return self
+
+    def shaping(self) -> dict[str, Any]:
+        """Return what of the recipe shapes the tables: all but where and how fast they are made."""
+        data = self.model_dump(mode="json")
+        data["pairing"].pop("backend")
+        models = {name: settings.shaping() for name, settings in self.models.items()}
+        data["models"] = {name: shaping for name, shaping in models.items() if shaping}
+        return data
+
+    def published(self) -> dict[str, Any]:
+        """Return the recipe as a release tells it: no path or address of the machine it ran on."""
+        data = self.model_dump(mode="json")
+        data["models"] = {
+            name: settings.published() for name, settings in sorted(self.models.items())
+        }
+        return data
 
     @classmethod
     def read(cls, name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -192,25 +227,27 @@ class Recipe(_Section):
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"{where} is not TOML: {error}") from error
-        for override in overrides:
-            _override(data, override)
-        return cls.parse(data, where)
+        return cls.parse(data, where, overrides)
 
     @classmethod
-    def parse(cls, data: Mapping[str, Any], where: str) -> Recipe:
+    def parse(cls, data: Mapping[str, Any], where: str, overrides: Iterable[str] = ()) -> Recipe:
         """Validate a recipe given as a mapping; `where` names it in errors.
 
         Raises:
             UsageError: with the first wrong key, what is wrong with it, and how many more are.
         """
+        given = copy.deepcopy(dict(data))
+        for override in overrides:
+            _override(given, override)
         try:
-            return cls.model_validate(dict(data))
+            return cls.model_validate(given)
         except ValidationError as error:
             problems = error.errors()
             first = problems[0]
-            key = ".".join(str(part) for part in first["loc"]) or "recipe"
+            key = ".".join(str(part) for part in first["loc"])
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise UsageError(f"{where}: {key}: {_explain(cls, first)}{more}") from error
+            at = f"{where}: {key}" if first["loc"] else where
+            raise UsageError(f"{at}: {_explain(cls, first)}{more}") from error
 
 
 def shipped_recipes() -> list[str]:
@@ -244,7 +281,7 @@ def _override(data: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         value = raw
-    *path, last = key.strip().split(".")
+    *path, last = _parts(key.strip())
     for part in path:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
@@ -252,14 +289,24 @@ def _override(data: dict[str, Any], override: str) -> None:
     data[last] = value
 
 
+def _parts(key: str) -> list[str]:
+    """Split a key at its dots, except those in a model's name: `models.qwen2.5-vl-7b.seed`."""
+    names = {name for role in CATALOGUE.values() for name in role}
+    for name in sorted(names, key=len, reverse=True):
+        if key.startswith(f"models.{name}."):
+            return ["models", name, *key.removeprefix(f"models.{name}.").split(".")]
+    return key.split(".")
+
+
 def _explain(model: type[BaseModel], problem: Any) -> str:
     """Say what is wrong, and for an unknown key which one was probably meant."""
     if problem["type"] != "extra_forbidden":
-        return str(problem["msg"])
+        return str(problem["msg"]).removeprefix("Value error, ")
     *path, key = problem["loc"]
     fields = model.model_fields
     for part in path:
-        section = fields[str(part)].annotation
+        # `[models.NAME]` is the one section whose keys are names and not settings.
+        section = fields[str(part)].annotation if str(part) in fields else ModelSettings
         fields = section.model_fields if isinstance(section, type) else {}
     near = difflib.get_close_matches(str(key), fields, n=1)
     return f"no such setting; did you mean {near[0]!r}?" if near else "no such setting"

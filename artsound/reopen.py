@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from artsound.errors import UsageError
+from artsound.models.registry import Models
 from artsound.recipe import Recipe
 from artsound.sources.archive import cached_source
 from artsound.stage import Build
@@ -14,7 +15,11 @@ from artsound.workspace import Workspace
 
 
 def reopen(
-    workspace: Workspace, *, artworks: Path | None = None, tracks: Path | None = None
+    workspace: Workspace,
+    *,
+    artworks: Path | None = None,
+    tracks: Path | None = None,
+    settings: Iterable[str] = (),
 ) -> Build:
     """Return the build that made a workspace.
 
@@ -22,16 +27,26 @@ def reopen(
         workspace: the workspace.
         artworks: the artworks' source, if it is not where the build found it.
         tracks: the tracks' source, likewise.
+        settings: `key=value` settings of models over the recipe's, such as an endpoint.
 
     Raises:
-        UsageError: the folder is no workspace, or a source is gone or another one.
+        UsageError: the folder is no workspace, a source is gone or another one, or a setting is
+            wrong or not of a model.
     """
     begun = workspace.description()
+    given = list(settings)
+    for setting in given:
+        if not setting.startswith("models."):
+            raise UsageError(
+                f"--set {setting}: the workspace is built; only models.NAME.* can be set"
+            )
+    recipe = Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json", given)
     return Build(
-        Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json"),
+        recipe,
         workspace,
         _source(begun, "artworks", artworks),
         _source(begun, "tracks", tracks),
+        models=Models(recipe.models, workspace.requests),
     )
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from artsound.models.registry import Models
 from artsound.recipe import Recipe
 from artsound.workspace import Workspace
 
@@ -33,6 +34,9 @@ class Build:
         tracks: the tracks' archive or folder.
         progress: `build.progress(done, total)` says how far a whole stage is, in a unit of its
             choice; cheap enough for an inner loop. Sharded stages need not: their parts count.
+        models: the recipe's models, ready to be loaded.
+        identities: what the results of models with weights of their own depend on, by (role,
+            name): a shard made with other weights is made again.
     """
 
     recipe: Recipe
@@ -40,6 +44,8 @@ class Build:
     artworks: Path
     tracks: Path
     progress: Callable[[int, int], None] = field(default=_unheard, repr=False, compare=False)
+    models: Models = field(default_factory=Models)
+    identities: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
 
 class Stage(ABC):

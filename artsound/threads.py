@@ -9,8 +9,16 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Final
 
 from threadpoolctl import threadpool_limits
+
+_WORKER: Final = "ARTSOUND_WORKER"
+
+
+def worker_number() -> int:
+    """Return which of a build's worker processes this is, from 0; 0 in any other process."""
+    return int(os.environ.get(_WORKER, "0"))
 
 
 def cores() -> int:
@@ -26,9 +34,9 @@ def thread_variables(threads: int) -> dict[str, str]:
     }
 
 
-def prepare_worker(threads: int) -> None:
+def prepare_worker(threads: int, number: int) -> None:
     """Set the environment of a worker process for libraries that it has yet to load."""
-    os.environ.update(thread_variables(threads))
+    os.environ.update(thread_variables(threads) | {_WORKER: str(number)})
     if "numba" not in sys.modules:  # numba does not bear a change of its variable afterwards
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
 

@@ -84,8 +84,8 @@ class Workers(LocalPipelineExecutor):  # type: ignore[misc]
                 for _ in range(self.processes):
                     pipe, process = _start_worker()
                     workers[pipe] = process
-            for pipe in workers:
-                _send(pipe, self.threads)
+            for number, pipe in enumerate(workers):
+                _send(pipe, (self.threads, number))
                 _send(pipe, self)
                 doing[pipe] = next(ranks)
                 _send(pipe, doing[pipe])
@@ -136,7 +136,7 @@ def _work(pipe: Any) -> None:
     """Do what comes through the pipe, in a worker process: the threads, the executor, ranks."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, ConnectionError):  # the parent has gone
-        prepare_worker(pipe.recv())
+        prepare_worker(*pipe.recv())
         executor = pipe.recv()
         while True:
             pipe.send(_outcome(executor, pipe.recv()))

@@ -6,6 +6,7 @@ Layout::
     W/tables/<table>/part-00000.parquet     the rows of shard 0
     W/tables/<table>/part-00000.json        its marker: rows, checksum, inputs, seconds, versions
     W/logs/<stage>/                         one log a task
+    W/requests/<model>/                     what chat models replied, so that none is asked twice
     W/.lock                                 held while a build runs
 
 A part exists once its marker does. Both appear by atomic rename, the marker last, so a build that
@@ -82,6 +83,11 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def requests(self) -> Path:
+        """Where the replies of chat models are kept."""
+        return self.root / "requests"
 
     def exists(self) -> bool:
         """Say whether the folder holds a workspace."""

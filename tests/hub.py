@@ -1,6 +1,7 @@
 """A small Hugging Face Hub on 127.0.0.1: the routes that clients use, with faults on demand.
 
-It keeps datasets in memory: commits of files, branches, tags, and large files by their SHA-256.
+It keeps datasets and models in memory: commits of files, branches, tags, and large files by
+their SHA-256.
 Clients must run in processes of their own, since HF_ENDPOINT is read when they are imported:
 `LocalHub.environment()` has what they need.
 """
@@ -188,14 +189,14 @@ class Handler(BaseHTTPRequestHandler):
         errors = [{"message": said}] if bad else []
         return self._json({"errors": errors, "warnings": []}, 400 if bad else 200)
 
-    @route("GET", "/api/datasets/{id}(?:/revision/{rev})?")
+    @route("GET", "/api/(?:datasets|models)/{id}(?:/revision/{rev})?")
     def _info(self, id: str, rev: str) -> None:
         if found := self._files(id, rev or "main"):
             siblings = [{"rfilename": path} for path in found[1]]
             private = self.server.repos[id].private
             self._json({"id": id, "sha": found[0], "private": private, "siblings": siblings})
 
-    @route("GET", "/api/datasets/{id}/refs")
+    @route("GET", "/api/(?:datasets|models)/{id}/refs")
     def _refs(self, id: str) -> None:
         if repo := self._repo(id):
             kinds = {"branches": ("heads", repo.branches), "tags": ("tags", repo.tags)}
@@ -219,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
             self._json({})
         return None
 
-    @route("GET", "/api/datasets/{id}/tree/{rev}(?:/(?P<path>.*))?")
+    @route("GET", "/api/(?:datasets|models)/{id}/tree/{rev}(?:/(?P<path>.*))?")
     def _tree(self, id: str, rev: str, path: str) -> None:
         if found := self._files(id, rev):
             prefix = f"{path}/" if path else ""
@@ -298,7 +299,7 @@ class Handler(BaseHTTPRequestHandler):
         url = f"{self.server.endpoint}/datasets/{id}/commit/{sha}"
         return self._json({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
-    @route("GET", "/datasets/{id}/resolve/{rev}/(?P<path>.+)")
+    @route("GET", "(?:/datasets)?/{id}/resolve/{rev}/(?P<path>.+)")
     def _resolve(self, id: str, rev: str, path: str) -> None:
         if (found := self._files(id, rev)) is None:
             return None

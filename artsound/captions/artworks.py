@@ -13,9 +13,9 @@ from artsound import schema
 from artsound.captions.issues import Issue, inspect_artwork_caption
 from artsound.captions.prompts import ARTWORK_PROMPT
 from artsound.captions.refine import Ask, Generated, Judged, Judgement, Outcome, refine
-from artsound.models import registry
 from artsound.models.base import ArtworkCaptioner, ArtworkRequest, ImageTextScorer
 from artsound.models.batching import in_batches
+from artsound.models.registry import Models
 from artsound.recipe import ImageCaptions, Recipe
 from artsound.schema import Reason, Status
 from artsound.scores import clip_score, ic_score, pac_score
@@ -55,12 +55,15 @@ class ImageCaptionsStage(Stage):
             if row["status"] == Status.OK
         ]
         images = [read_image(build, row["file_name"]) for row in rows]
-        outcomes = caption_artworks(rows, images, build.recipe.image_captions)
+        outcomes = caption_artworks(rows, images, build.recipe.image_captions, build.models)
         return _tables(rows, outcomes, build.recipe.image_captions)
 
 
 def caption_artworks(
-    rows: Sequence[Mapping[str, Any]], images: Sequence[Image.Image], settings: ImageCaptions
+    rows: Sequence[Mapping[str, Any]],
+    images: Sequence[Image.Image],
+    settings: ImageCaptions,
+    models: Models | None = None,
 ) -> list[Outcome]:
     """Caption artworks with the recipe's captioner, scorers and refinement settings.
 
@@ -68,9 +71,11 @@ def caption_artworks(
         rows: rows of the artworks table; `artwork_id` and what the catalogue knows are used.
         images: the artworks, RGB, one a row.
         settings: the recipe's section.
+        models: what the recipe says of its models; as the registry has them if None.
     """
-    captioner: ArtworkCaptioner = registry.load("artwork_captioner", settings.captioner)
-    judge = _Judge(images, settings)
+    models = models or Models()
+    captioner: ArtworkCaptioner = models.load("artwork_captioner", settings.captioner)
+    judge = _Judge(images, settings, models)
 
     def generate(asks: Sequence[Ask]) -> list[Generated]:
         requests = [
@@ -98,11 +103,13 @@ def caption_artworks(
 class _Judge:
     """Scores captions against their images; an image's features are computed once."""
 
-    def __init__(self, images: Sequence[Image.Image], settings: ImageCaptions) -> None:
+    def __init__(
+        self, images: Sequence[Image.Image], settings: ImageCaptions, models: Models
+    ) -> None:
         self.settings = settings
-        self.clip: ImageTextScorer = registry.load("image_text_scorer", settings.clip_scorer)
+        self.clip: ImageTextScorer = models.load("image_text_scorer", settings.clip_scorer)
         self.pac: ImageTextScorer | None = (
-            registry.load("image_text_scorer", settings.pac_scorer) if settings.pac_scorer else None
+            models.load("image_text_scorer", settings.pac_scorer) if settings.pac_scorer else None
         )
         self.clip_images = in_batches(images, settings.batch, self.clip.image_features)
         self.pac_images = (

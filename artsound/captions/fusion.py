@@ -12,9 +12,9 @@ from artsound.captions.artworks import attempt_rows, failure_reason
 from artsound.captions.issues import Issue, inspect_audio_caption
 from artsound.captions.prompts import fusion_prompt
 from artsound.captions.refine import Ask, Generated, Judged, Judgement, Outcome, refine
-from artsound.models import registry
 from artsound.models.base import CaptionFuser, FusionRequest, TextSimilarity
 from artsound.models.batching import in_batches
+from artsound.models.registry import Models
 from artsound.recipe import AudioCaptions, Recipe
 from artsound.schema import Reason, Status
 from artsound.scores import ac_score, rouge1
@@ -49,20 +49,24 @@ class AudioCaptionsStage(Stage):
                 captions.append(row["caption"])
         settings = build.recipe.audio_captions
         whole = [(track, tuple(captions)) for track, captions in segments.items() if captions]
-        outcomes = fuse_captions(whole, settings)
+        outcomes = fuse_captions(whole, settings, build.models)
         lost = [track for track, captions in segments.items() if not captions]
         return _tables(whole, outcomes, lost, settings)
 
 
-def fuse_captions(tracks: Sequence[Track], settings: AudioCaptions) -> list[Outcome]:
+def fuse_captions(
+    tracks: Sequence[Track], settings: AudioCaptions, models: Models | None = None
+) -> list[Outcome]:
     """Fuse the segment captions of tracks with the recipe's fuser and refinement settings.
 
     Args:
         tracks: a track's id and its segment captions in order, at least one.
         settings: the recipe's section.
+        models: what the recipe says of its models; as the registry has them if None.
     """
-    fuser: CaptionFuser = registry.load("fuser", settings.fuser)
-    similarity: TextSimilarity = registry.load("text_similarity", settings.similarity)
+    models = models or Models()
+    fuser: CaptionFuser = models.load("fuser", settings.fuser)
+    similarity: TextSimilarity = models.load("text_similarity", settings.similarity)
 
     def generate(asks: Sequence[Ask]) -> list[Generated]:
         requests = [

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from artsound import schema
 from artsound.captions.prompts import MUSIC_SEGMENT_PROMPT
-from artsound.models import registry
 from artsound.models.base import FloatArray, SegmentCaptioner, SegmentRequest
 from artsound.models.batching import in_batches
 from artsound.recipe import Recipe, SegmentCaptions
@@ -37,12 +37,21 @@ class SegmentCaptionsStage(Stage):
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
         """Caption the segments of one part's tracks."""
         settings = build.recipe.segment_captions
-        captioner: SegmentCaptioner = registry.load("segment_captioner", settings.captioner)
+        captioner: SegmentCaptioner = build.models.load("segment_captioner", settings.captioner)
+        tracks = [
+            track
+            for track in build.workspace.read("tracks", shard=shard).to_pylist()
+            if track["status"] == Status.OK
+        ]
         rows = []
-        for track in build.workspace.read("tracks", shard=shard).to_pylist():
-            if track["status"] == Status.OK:
-                waveform = read_audio(build, track["file_name"], captioner.sample_rate)
-                rows += _caption(track["track_id"], waveform, captioner, settings)
+        # Whole batches of several tracks, without the waveforms of a whole shard in memory.
+        for start in range(0, len(tracks), settings.batch):
+            segments: list[Segment] = []
+            for track in tracks[start : start + settings.batch]:
+                rate = captioner.sample_rate
+                waveform = read_audio(build, track["file_name"], rate)
+                segments += segments_of(track["track_id"], waveform, rate, settings)
+            rows += _rows(segments, captioner, settings)
         return {self.table: pa.Table.from_pylist(rows, schema.SEGMENT_CAPTIONS)}
 
 
@@ -63,26 +72,56 @@ def segment_bounds(samples: int, rate: int, settings: SegmentCaptions) -> list[t
     return bounds
 
 
-def _caption(
-    track_id: int, waveform: FloatArray, captioner: SegmentCaptioner, settings: SegmentCaptions
-) -> list[dict[str, Any]]:
-    rate = captioner.sample_rate
-    bounds = segment_bounds(len(waveform), rate, settings)
-    requests = [
-        SegmentRequest(f"{track_id}/{number}", waveform[start:end], rate, MUSIC_SEGMENT_PROMPT)
-        for number, (start, end) in enumerate(bounds)
+@dataclass(frozen=True)
+class Segment:
+    """A segment of a track, as it is asked about and as it is written down.
+
+    Attributes:
+        track_id: the track.
+        number: of the segment in the track, from 0.
+        start_s: where it begins.
+        end_s: where it ends.
+        request: what the captioner is asked.
+    """
+
+    track_id: int
+    number: int
+    start_s: float
+    end_s: float
+    request: SegmentRequest
+
+
+def segments_of(
+    track_id: int, waveform: FloatArray, rate: int, settings: SegmentCaptions
+) -> list[Segment]:
+    """Return the segments of a track, at least one."""
+    return [
+        Segment(
+            track_id,
+            number,
+            start / rate,
+            end / rate,
+            SegmentRequest(f"{track_id}/{number}", waveform[start:end], rate, MUSIC_SEGMENT_PROMPT),
+        )
+        for number, (start, end) in enumerate(segment_bounds(len(waveform), rate, settings))
     ]
+
+
+def _rows(
+    segments: Sequence[Segment], captioner: SegmentCaptioner, settings: SegmentCaptions
+) -> list[dict[str, Any]]:
+    requests = [segment.request for segment in segments]
     rows = []
     captions = in_batches(requests, settings.batch, captioner.caption)
-    for number, ((start, end), caption) in enumerate(zip(bounds, captions, strict=True)):
+    for segment, caption in zip(segments, captions, strict=True):
         failed = isinstance(caption, Exception) or not caption.strip()
         why = f"{type(caption).__name__}: {caption}" if caption else "the model returned nothing"
         rows.append(
             {
-                "track_id": track_id,
-                "segment": number,
-                "start_s": start / rate,
-                "end_s": end / rate,
+                "track_id": segment.track_id,
+                "segment": segment.number,
+                "start_s": segment.start_s,
+                "end_s": segment.end_s,
                 "caption": None if failed else caption,
                 "model": settings.captioner,
                 "status": Status.FAILED if failed else Status.OK,

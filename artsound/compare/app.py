@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from artsound.compare.captions import Captioned
+    from artsound.compare.table import Table
+    from artsound.stage import Build
+
+    Bar = Callable[[str, int, int], None]
 
 app = typer.Typer(
     help="Print the paper's comparisons for a workspace, the paper's rows beside ours.",
@@ -17,6 +30,101 @@ app = typer.Typer(
 @app.callback()
 def _compare() -> None:
     """Print the paper's comparisons for a workspace, the paper's rows beside ours."""
+
+
+Workspace_ = Annotated[Path, typer.Argument(metavar="W", help="A built workspace.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Where to write CSV and Markdown; W/compare if not given.")
+]
+Sample = Annotated[int, typer.Option(help="How many items are captioned.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of the sample.", min=0)]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model to compare, repeatable; the recipe's own if not given."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of a model, as in a build."),
+]
+
+
+@app.command(
+    epilog="Examples:\n\n[bold]artsound compare captioners work[/]\n\n"
+    "[bold]artsound compare captioners work --model qwen2.5-vl-7b --model blip --set"
+    " models.qwen2.5-vl-7b.endpoint=http://localhost:8000/v1[/]"
+)
+def captioners(
+    workspace: Workspace_,
+    model: Models = None,
+    segments: Annotated[
+        bool, typer.Option("--segments", help="Compare captioners of music, not of artworks.")
+    ] = False,
+    out: Out = None,
+    sample: Sample = 100,
+    seed: Seed = 0,
+    settings: Settings = None,
+) -> None:
+    """Print captioners side by side on a sample of artworks, or of music (tables 10, 11)."""
+    from artsound.compare.captions import (
+        caption_sample_artworks,
+        caption_sample_segments,
+        captioners_tables,
+        chosen,
+        examples_table,
+    )
+    from artsound.compare.pictures import draw_sample
+    from artsound.models.catalogue import CATALOGUE
+
+    build = _opened(workspace, settings)
+    drawn = draw_sample(build, sample, seed)
+    role = "segment_captioner" if segments else "artwork_captioner"
+    own = (
+        build.recipe.segment_captions.captioner
+        if segments
+        else build.recipe.image_captions.captioner
+    )
+    names = chosen(model or (), own, CATALOGUE[role], role)
+    what = "segments" if segments else "artworks"
+    title = f"Tables 10 and 11: captioners of {'music' if segments else 'artworks'}"
+    call = caption_sample_segments if segments else caption_sample_artworks
+    found = _each(build, role, names, lambda ready, name, bar: call(ready, drawn, name, bar))
+    name = f"captioners_{what}"
+    _show([*captioners_tables(name, title, found), examples_table(name, found)], out, workspace)
+
+
+@app.command(
+    epilog="Examples:\n\n[bold]artsound compare fusers work[/]\n\n"
+    "[bold]artsound compare fusers work --model qwen3-14b --model qwen3-8b[/]"
+)
+def fusers(
+    workspace: Workspace_,
+    model: Models = None,
+    out: Out = None,
+    sample: Sample = 100,
+    seed: Seed = 0,
+    settings: Settings = None,
+) -> None:
+    """Print fusers of segment captions side by side on a sample of the tracks (table 4)."""
+    from artsound.compare.captions import (
+        chosen,
+        examples_table,
+        fuse_sample_captions,
+        fusers_table,
+    )
+    from artsound.compare.pictures import draw_sample
+    from artsound.models.catalogue import CATALOGUE
+
+    build = _opened(workspace, settings)
+    drawn = draw_sample(build, sample, seed)
+    recipe = build.recipe.audio_captions
+    names = chosen(model or (), recipe.fuser, CATALOGUE["fuser"], "fuser")
+    found = _each(
+        build,
+        "fuser",
+        names,
+        lambda ready, name, bar: fuse_sample_captions(ready, drawn, name, bar),
+    )
+    _show([fusers_table(found, recipe.threshold), examples_table("fusers", found)], out, workspace)
 
 
 @app.command(
@@ -44,9 +152,6 @@ def pairings(
     ] = None,
 ) -> None:
     """Print tables 5 and 12: how similar the pairs of each strategy are."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from artsound.compare.pairings import (
         beyond_table,
         overlap_table,
@@ -54,7 +159,6 @@ def pairings(
         strategies_table,
     )
     from artsound.compare.pictures import draw_sample, pictures_table
-    from artsound.compare.table import write_tables
     from artsound.models.registry import text_to_image as model
     from artsound.reopen import reopen
     from artsound.workspace import Workspace
@@ -62,28 +166,73 @@ def pairings(
     build = reopen(Workspace(workspace), artworks=artworks, tracks=tracks)
     folder = out or workspace / "compare"
     drawn = draw_sample(build, sample, seed)
-    draws = model(text_to_image) if text_to_image else None
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
-        tasks = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        found = pair_strategies(build, progress)
-        pictures = pictures_table(build, drawn, draws, folder / "generated", progress)
+    draws = model(text_to_image, build.models) if text_to_image else None
+    with _progress() as bar:
+        found = pair_strategies(build, bar)
+        pictures = pictures_table(build, drawn, draws, folder / "generated", bar)
     tables = [
         strategies_table(build, found),
         beyond_table(build, found),
         overlap_table(found),
         pictures,
     ]
-    console = Console(highlight=False)
-    for table in tables:
-        console.print(table.rich())
-        for note in table.notes:
-            console.print(note, markup=False)
-        console.print()
+    _show(tables, out, workspace)
+
+
+def _opened(workspace: Path, settings: list[str] | None) -> Build:
+    """Return a finished build, with the command line's settings of models over its own."""
+    from artsound.reopen import reopen
+    from artsound.workspace import Workspace
+
+    return reopen(Workspace(workspace), settings=settings or ())
+
+
+def _each(
+    build: Build,
+    role: str,
+    names: Sequence[str],
+    call: Callable[[Build, str, Bar], Captioned],
+) -> list[Captioned]:
+    """Run each model in turn; a chat model is served meanwhile."""
+    from artsound.models.served import served
+    from artsound.prepare import prepare
+
+    console = Console(stderr=True, highlight=False)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    found = []
+    with _progress(console) as bar:
+        for name in names:
+            prepare(build.models, [(role, name)], say)
+            logs = build.workspace.root / "logs" / "compare"
+            with served(build.models, [(role, name)], logs, say) as models:
+                found.append(call(dataclasses.replace(build, models=models), name, bar))
+    return found
+
+
+@contextlib.contextmanager
+def _progress(console: Console | None = None) -> Iterator[Bar]:
+    """Give a function to be called with (what, done, total)."""
+    from rich.progress import Progress
+
+    with Progress(transient=True, console=console or Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def bar(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield bar
+
+
+def _show(tables: Sequence[Table], out: Path | None, workspace: Path) -> None:
+    from artsound.compare.table import show_tables, write_tables
+
+    folder = out or workspace / "compare"
+    show_tables(tables)
     write_tables(tables, folder)
+    console = Console(highlight=False)
     console.print(f"written as CSV and Markdown to {folder}", soft_wrap=True, markup=False)

@@ -101,7 +101,7 @@ def pictures_table(
     name = build.recipe.pairing.embedder
     if "image" not in registry.entry("embedder", name).modalities:
         raise ArtsoundError(f"embedder {name} embeds no images: table 12 needs one that does")
-    embedder: Embedder = registry.load("embedder", name)
+    embedder: Embedder = build.models.load("embedder", name)
 
     def artworks(change: Callable[[Image.Image], Image.Image]) -> Iterable[Image.Image]:
         for row in sample.artworks:

@@ -7,12 +7,16 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from rich.console import Console
 from rich.table import Table as RichTable
 
 from artsound.workspace import write_atomically
 
 Cell = str | int | float | None
+_NAME: Final = 32  # what is not wrapped in a first column
+_PIPE: Final = 160  # how wide tables are where no terminal says so
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,14 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def texts(self) -> list[bool]:
+        """Say of each column whether it holds words and not numbers; the first always does."""
+        return [
+            not place or all(isinstance(row[place], str) for row in self.rows)
+            for place in range(len(self.columns))
+        ]
+
     def csv(self) -> str:
         """Return the table as CSV, numbers in full precision."""
         buffer = io.StringIO()
@@ -44,7 +56,7 @@ class Table:
     def markdown(self) -> str:
         """Return the table as Markdown, with its title and notes."""
         head = f"| {' | '.join(self.columns)} |"
-        rule = f"|{'|'.join([' --- ', *([' ---: '] * (len(self.columns) - 1))])}|"
+        rule = f"|{'|'.join(' --- ' if text else ' ---: ' for text in self.texts)}|"
         rows = [f"| {' | '.join(shown(cell) for cell in row)} |" for row in self.rows]
         notes = [f"\n{note}" for note in self.notes]
         return "\n".join([f"**{self.title}**\n", head, rule, *rows, *notes]) + "\n"
@@ -52,11 +64,29 @@ class Table:
     def rich(self) -> RichTable:
         """Return the table for the terminal."""
         table = RichTable(title=self.title, title_justify="left", box=None, pad_edge=False)
-        for place, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if place else "left", no_wrap=not place)
+        for place, (column, text) in enumerate(zip(self.columns, self.texts, strict=True)):
+            names = not place and all(len(str(row[0])) <= _NAME for row in self.rows)
+            table.add_column(
+                column,
+                justify="left" if text else "right",
+                no_wrap=names or not text,
+                overflow="fold" if text else "ellipsis",
+            )
         for row in self.rows:
             table.add_row(*(shown(cell) for cell in row))
         return table
+
+
+def show_tables(tables: Sequence[Table]) -> None:
+    """Print tables with their notes; as wide as the terminal, and wider where there is none."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPE)
+    for table in tables:
+        console.print(table.rich())
+        for note in table.notes:
+            console.print(note, markup=False)
+        console.print()
 
 
 def shown(cell: Cell) -> str:

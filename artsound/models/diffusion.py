@@ -10,14 +10,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 
 from artsound.errors import ArtsoundError, MissingDependency, UsageError
 
-PAPER_MODEL: Final = "stabilityai/stable-diffusion-3.5-medium"
+if TYPE_CHECKING:
+    from artsound.models.setup import Setup
 
 
 class DiffusersTextToImage:
@@ -26,8 +27,7 @@ class DiffusersTextToImage:
     Only safetensors are read, and no code that comes with a model.
 
     Args:
-        model: a folder with a `model_index.json`, or a repository on the Hugging Face Hub.
-        revision: the repository's commit or branch.
+        model: a folder with a `model_index.json`.
         steps: denoising steps; the pipeline's own default if None.
         guidance: the guidance scale; the pipeline's own default if None.
 
@@ -39,37 +39,35 @@ class DiffusersTextToImage:
 
     def __init__(
         self,
-        model: str | Path = PAPER_MODEL,
+        model: str | Path,
         *,
-        revision: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
     ) -> None:
         if find_spec("diffusers") is None:
             raise MissingDependency("text-to-image", "pip install 'artsound[generate]'")
         folder = Path(model)
-        if folder.is_dir() and not (folder / "model_index.json").is_file():
+        if not (folder / "model_index.json").is_file():
             raise UsageError(f"{folder} holds no diffusers pipeline: it has no model_index.json")
-        self.name = folder.resolve().name if folder.is_dir() else str(model)
+        self.name = folder.resolve().name
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.settings = {"num_inference_steps": steps, "guidance_scale": guidance}
-        self.version = _version(folder, revision, self.settings)
-        self._pipeline = self._load(str(model), revision)
+        self.version = _version(folder, self.settings)
+        self._pipeline = self._load(folder)
 
-    def _load(self, model: str, revision: str | None) -> Any:
+    def _load(self, folder: Path) -> Any:
         _quieten()
         from diffusers import AutoPipelineForText2Image
 
         kind = torch.bfloat16 if self.device == "cuda" else torch.float32
         try:
             pipeline = AutoPipelineForText2Image.from_pretrained(  # type: ignore[no-untyped-call]
-                model, revision=revision, dtype=kind, use_safetensors=True
+                str(folder), dtype=kind, use_safetensors=True
             )
         except (OSError, ValueError) as error:
             raise ArtsoundError(
-                f"cannot load the text-to-image model {model}"
-                f" ({' '.join(str(error).split())}): give a folder that holds one, or accept its"
-                " licence on the Hub and log in with `hf auth login`"
+                f"cannot load the text-to-image model {folder}"
+                f" ({' '.join(str(error).split())}): give a folder that holds one whole"
             ) from error
         pipeline.set_progress_bar_config(disable=True)
         # The type once more: without accelerate, diffusers leaves some weights as they were stored.
@@ -94,8 +92,12 @@ class DiffusersTextToImage:
 class StableDiffusion35Medium(DiffusersTextToImage):
     """Stable Diffusion 3.5 medium, with the steps and the guidance that its card names."""
 
-    def __init__(self) -> None:
-        super().__init__(PAPER_MODEL, steps=40, guidance=4.5)
+    @classmethod
+    def from_recipe(cls, setup: Setup) -> StableDiffusion35Medium:
+        """Load it as a recipe says; the Hub's files at the pinned revision if it says nothing."""
+        model = cls(setup.checkpoint(), steps=40, guidance=4.5)
+        model.name = setup.name
+        return model
 
 
 def _quieten() -> None:
@@ -112,12 +114,12 @@ def _quieten() -> None:
         logging.disable_progress_bar()
 
 
-def _version(folder: Path, revision: str | None, settings: Mapping[str, object]) -> str:
+def _version(folder: Path, settings: Mapping[str, object]) -> str:
     """Return a digest of what an image depends on besides prompt and seed."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
     stats = [(str(path.relative_to(folder)), path.stat()) for path in files]
     weights = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    made_of = (str(folder), revision, sorted(settings.items()), weights)
+    made_of = (str(folder), sorted(settings.items()), weights)
     return hashlib.sha256(repr(made_of).encode()).hexdigest()
 
 

@@ -122,9 +122,9 @@ def release(
             "licenses": licenses,
             "dropped_pairs": kept.count(False),
             "dropped_by_license": dropped,
-            "recipe": begun["recipe"],
+            "recipe": recipe.published(),
             "sources": begun["sources"],
-            "models": _models(recipe),
+            "models": _models(recipe, begun.get("models", {})),
             "splits": _splits_facts(recipe, joined, splits, kept, before),
             "rows": _rows(written),
             "versions": versions(),
@@ -178,7 +178,8 @@ def _write_pairs(
     return written
 
 
-def _models(recipe: Recipe) -> list[dict[str, str]]:
+def _models(recipe: Recipe, known: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the facts of the recipe's models; `known` is what the build recorded of weights."""
     models: list[dict[str, str]] = []
     for stage in stages(recipe):
         for role, name in stage.models(recipe):
@@ -190,9 +191,19 @@ def _models(recipe: Recipe) -> list[dict[str, str]]:
                 "license": entry.license,
                 "summary": entry.summary,
             }
+            if revision := _revision(known.get(f"{role}/{name}", {})):
+                fact["revision"] = revision
             if fact not in models:
                 models.append(fact)
     return models
+
+
+def _revision(identity: Mapping[str, Any]) -> str:
+    """Return the commit or checksum of a model's weights, as the build recorded it."""
+    weights = identity.get("weights")
+    if isinstance(weights, Mapping):
+        return str(weights.get("model", ""))
+    return str(identity.get("revision", ""))
 
 
 def _rows(written: Sequence[Written]) -> dict[str, dict[str, int]]:

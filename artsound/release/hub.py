@@ -7,7 +7,6 @@ tag, info) it sends once. Those go through `patiently` here, under the same rule
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import json
 import re
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from artsound import __version__
 from artsound.errors import ArtsoundError, UsageError
+from artsound.retry_after import retry_after
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -111,24 +111,6 @@ def _wait(error: Exception, attempt: int) -> float | None:
     if isinstance(error, httpx2.ConnectError):  # there is no network: waiting seconds is no help
         return None
     return backoff if isinstance(error, (*broken, json.JSONDecodeError)) else None
-
-
-def retry_after(value: str | None, now: float | None = None) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for (RFC 9110, section 10.2.3).
-
-    Args:
-        value: the header: a number of seconds, or an HTTP date.
-        now: the time in seconds since the epoch that a date is compared with; the clock's if None.
-    """
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value).timestamp()
-    except ValueError:
-        return None
-    return max(0.0, until - (time.time() if now is None else now))
 
 
 def _reason(error: Exception) -> str:

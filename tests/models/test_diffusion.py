@@ -7,8 +7,9 @@ import pytest
 
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.base import TextToImage
-from artsound.models.diffusion import DiffusersTextToImage, seed_of
-from artsound.models.registry import text_to_image
+from artsound.models.diffusion import DiffusersTextToImage, StableDiffusion35Medium, seed_of
+from artsound.models.registry import Models, text_to_image
+from artsound.models.settings import ModelSettings
 from tests.models.tiny_diffusion import write_tiny_stable_diffusion_3
 
 
@@ -50,9 +51,14 @@ def test_only_safetensors_are_read(folder: Path, tmp_path: Path) -> None:
         DiffusersTextToImage(copy)
 
 
-def test_a_hub_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(ArtsoundError, match="cannot load the text-to-image model nobody/nothing"):
-        DiffusersTextToImage("nobody/nothing")
+def test_the_paper_s_model_is_loaded_from_the_recipe_s_folder(folder: Path) -> None:
+    with pytest.raises(ArtsoundError, match="is not on this machine and cannot be downloaded"):
+        text_to_image("stable-diffusion-3.5-medium")
+    settings = {"stable-diffusion-3.5-medium": ModelSettings(checkpoint=str(folder))}
+    model = text_to_image("stable-diffusion-3.5-medium", Models(settings))
+    assert model.name == "stable-diffusion-3.5-medium"
+    assert isinstance(model, StableDiffusion35Medium)
+    assert model.settings == {"num_inference_steps": 40, "guidance_scale": 4.5}
 
 
 def test_seeds_are_the_items_own() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import random
 import re
 import shutil
@@ -17,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from artsound.release.hub import retry_after
 from artsound.release.plan import COMMIT_FILES, Change, batches
 from tests.hub import READ, WRITE, LocalHub
 from tests.hub_store import Blob, Fault, Repo
@@ -343,15 +341,6 @@ def test_a_push_cut_between_its_commits_continues(
     assert not hub.sent("PUT")
     assert len(repo.commits) == commits + 1
     assert same(repo, many)
-
-
-def test_retry_after_reads_seconds_and_dates() -> None:
-    date = email.utils.formatdate(1_000_030, usegmt=True)
-    assert retry_after(date, now=1_000_000) == 30
-    assert retry_after(date, now=2_000_000) == 0
-    assert retry_after("7") == 7
-    assert retry_after("soon") is None
-    assert retry_after(None) is None
 
 
 def test_a_large_release_takes_several_commits_the_card_and_the_deletions_last() -> None:
