@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from artsound.compare.table import Table
 from artsound.errors import UsageError
 from artsound.models import weights
 from artsound.models.catalogue import CATALOGUE
@@ -15,6 +14,7 @@ from artsound.models.registry import Models
 from artsound.models.setup import Setup
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
+from artsound.table import Table
 
 
 @dataclass(frozen=True)

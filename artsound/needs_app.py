@@ -34,9 +34,9 @@ def list_(
     settings: Settings = None,
 ) -> None:
     """Print the models of a recipe: weights, revision, licence, size, memory, and what is here."""
-    from artsound.compare.table import show_tables
     from artsound.needs import everything, needs, needs_table
     from artsound.recipe import Recipe
+    from artsound.table import show_tables
 
     wanted = needs(Recipe.read(recipe, settings or ())) if recipe else everything()
     table = needs_table(f"models of the recipe {recipe}" if recipe else "all models", wanted)

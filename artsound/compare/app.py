@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from artsound.compare.captions import Captioned
-    from artsound.compare.table import Table
     from artsound.stage import Build
+    from artsound.table import Table
 
     Bar = Callable[[str, int, int], None]
 
@@ -229,7 +229,7 @@ def _progress(console: Console | None = None) -> Iterator[Bar]:
 
 
 def _show(tables: Sequence[Table], out: Path | None, workspace: Path) -> None:
-    from artsound.compare.table import show_tables, write_tables
+    from artsound.table import show_tables, write_tables
 
     folder = out or workspace / "compare"
     show_tables(tables)

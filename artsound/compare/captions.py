@@ -16,13 +16,13 @@ from artsound.captions.refine import Outcome
 from artsound.captions.segments import segments_of
 from artsound.compare.pairings import Progress
 from artsound.compare.pictures import Sample
-from artsound.compare.table import Cell, Table
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.base import SegmentCaptioner
 from artsound.models.batching import in_batches
 from artsound.schema import Status
 from artsound.sources.items import read_audio, read_image
 from artsound.stage import Build
+from artsound.table import Cell, Table
 
 # What the paper dropped captioners for; the scores' own issues are columns already.
 _FAULTS: Final = (

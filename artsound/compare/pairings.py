@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.stats import skew
 
 from artsound import paper
-from artsound.compare.table import Cell, Table
 from artsound.embeddings import read_vectors
 from artsound.errors import ArtsoundError
 from artsound.models.base import FloatArray
@@ -24,6 +23,7 @@ from artsound.pairing.neighbours import occurrences
 from artsound.pairing.strategies import STRATEGIES
 from artsound.stage import Build
 from artsound.status import status
+from artsound.table import Cell, Table
 
 # Called with (what, done, total).
 Progress = Callable[[str, int, int], None]

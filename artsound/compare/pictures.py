@@ -13,7 +13,6 @@ from PIL import Image
 
 from artsound import paper
 from artsound.compare.pairings import FIGURES, Progress, figures, paper_figures
-from artsound.compare.table import Cell, Table
 from artsound.errors import ArtsoundError
 from artsound.models import registry
 from artsound.models.base import Embedder, FloatArray, TextToImage
@@ -24,6 +23,7 @@ from artsound.pairing.stratified import strata_of, stratified_sample
 from artsound.schema import Status
 from artsound.sources.items import read_audio, read_image
 from artsound.stage import Build
+from artsound.table import Cell, Table
 
 _BATCH: Final = 8
 

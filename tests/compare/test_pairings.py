@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from artsound.cli import app
 from artsound.compare.pairings import pair_strategies, strategies_table
-from artsound.compare.table import Table
 from artsound.errors import ArtsoundError
 from artsound.reopen import reopen
+from artsound.table import Table
 from artsound.workspace import Workspace
 from tests.models.tiny_diffusion import write_tiny_stable_diffusion_3
 

@@ -1,4 +1,4 @@
-"""A table to show on a terminal and to write as CSV and Markdown."""
+"""A table to show on a terminal and to write as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ from artsound.workspace import write_atomically
 
 Cell = str | int | float | None
 _NAME: Final = 32  # what is not wrapped in a first column
+_LATEX: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{special: rf"\{special}" for special in "&%$#_{}"},
+        "|": r"\textbar{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
 _PIPE: Final = 160  # how wide tables are where no terminal says so
 
 
@@ -61,6 +72,29 @@ class Table:
         notes = [f"\n{note}" for note in self.notes]
         return "\n".join([f"**{self.title}**\n", head, rule, *rows, *notes]) + "\n"
 
+    def latex(self) -> str:
+        """Return the table as a LaTeX `table` with booktabs' rules, its notes under it."""
+        align = "".join("l" if text else "r" for text in self.texts)
+        head = " & ".join(_latex(column) for column in self.columns)
+        rows = [" & ".join(_latex(shown(cell, "")) for cell in row) for row in self.rows]
+        notes = [rf"\\[2pt] \footnotesize {_latex(note)}" for note in self.notes]
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(self.title)}}}",
+            rf"\label{{tab:{self.name}}}",
+            rf"\begin{{tabular}}{{{align}}}",
+            r"\toprule",
+            rf"{head} \\",
+            r"\midrule",
+            *(rf"{row} \\" for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            *notes,
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
     def rich(self) -> RichTable:
         """Return the table for the terminal."""
         table = RichTable(title=self.title, title_justify="left", box=None, pad_edge=False)
@@ -89,13 +123,18 @@ def show_tables(tables: Sequence[Table]) -> None:
         console.print()
 
 
-def shown(cell: Cell) -> str:
-    """Return a cell as people read it: numbers to four digits."""
+def shown(cell: Cell, bar: str = "\\") -> str:
+    """Return a cell as people read it: numbers to four digits, `bar` before a `|` of Markdown's."""
     if cell is None:
         return ""
     if isinstance(cell, float):
         return f"{cell:.4f}"
-    return f"{cell:,}" if isinstance(cell, int) else cell.replace("|", "\\|")
+    return f"{cell:,}" if isinstance(cell, int) else cell.replace("|", f"{bar}|")
+
+
+def _latex(text: str) -> str:
+    """Return a text with what LaTeX takes for commands escaped."""
+    return text.translate(_LATEX)
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
