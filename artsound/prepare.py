@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from artsound.models import registry, weights
+from artsound.models.entry import Weights
 from artsound.models.registry import Models
 from artsound.release.terms import non_commercial
 from artsound.stage import Build, Stage
@@ -16,6 +17,8 @@ Say = Callable[[str], None]
 def prepare(models: Models, wanted: Iterable[tuple[str, str]], say: Say) -> None:
     """See that models can be used, downloading the weights that are not on this machine.
 
+    Whatever can be found to be missing without a download is found before the first one.
+
     Args:
         models: what the recipe says of its models.
         wanted: (role, registry name) of each.
@@ -24,6 +27,7 @@ def prepare(models: Models, wanted: Iterable[tuple[str, str]], say: Say) -> None
     Raises:
         ArtsoundError: a package, weights or an endpoint is missing; says what to do.
     """
+    downloads: list[tuple[str, Weights, str]] = []
     for role, name in wanted:
         entry = registry.require(role, name)
         setup = models.setup(role, name)
@@ -31,13 +35,16 @@ def prepare(models: Models, wanted: Iterable[tuple[str, str]], say: Say) -> None
             from artsound.models.chat import serving  # not for recipes without chat models
 
             serving.check(setup)
-            continue
+            if setup.settings.endpoint:
+                continue
         for companion in ["", *entry.companions] if entry.weights else []:
             source = setup.weights(companion)
-            if source:
-                weights.pull(name, source, companion, say)
-            else:
+            if source is None or source.page:
                 setup.checkpoint(companion)
+            else:
+                downloads.append((name, source, companion))
+    for name, source, companion in downloads:
+        weights.pull(name, source, companion, say)
 
 
 def prepare_stages(build: Build, stages: Iterable[Stage], say: Say) -> None:
@@ -50,6 +57,7 @@ def prepare_stages(build: Build, stages: Iterable[Stage], say: Say) -> None:
         ArtsoundError: see `prepare`.
     """
     told = set()
+    needed: dict[tuple[str, str], None] = {}
     for stage in stages:
         wanted = stage.models(build.recipe)
         for role, name in wanted:
@@ -61,7 +69,8 @@ def prepare_stages(build: Build, stages: Iterable[Stage], say: Say) -> None:
                     " commercial use, and what they make inherits those terms"
                 )
         if not build.workspace.shards(stage.table):
-            prepare(build.models, wanted, say)
+            needed |= dict.fromkeys(wanted)
+    prepare(build.models, needed, say)
 
 
 def identities(

@@ -22,8 +22,7 @@ def check(setup: Setup) -> None:
     """See that a chat model can be used, before any work is done.
 
     Of an endpoint: that it answers, serves this model, and that the model takes what its role gives
-    it. Where there is none: that the engine which will serve the model is installed, and that the
-    weights are on this machine, after downloading them.
+    it. Where there is none: that the engine which will serve the model is installed.
 
     Raises:
         UsageError: nothing serves it, or the endpoint serves another model.
@@ -33,7 +32,6 @@ def check(setup: Setup) -> None:
         if setup.weights() is None and setup.settings.checkpoint is None:
             setup.endpoint()  # says that only an endpoint can serve it
         engine_command(setup)
-        setup.checkpoint()
         return
     model = _model(setup)
     try:

@@ -21,6 +21,7 @@ from artsound.models.registry import Models
 from artsound.models.served import served
 from artsound.models.settings import ModelSettings
 from artsound.models.setup import Setup
+from artsound.prepare import prepare
 from tests.chat_server import KEY, ChatServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -243,8 +244,8 @@ def test_an_engine_that_is_not_installed_is_named(
 
 def test_weights_that_are_not_there_are_missed_before_the_work(vllm: Callable[..., None]) -> None:
     vllm()
-    with pytest.raises(ArtsoundError, match="Qwen/Qwen3-14B"):
-        check(fuser())
+    with pytest.raises(ArtsoundError, match=r"qwen3-14b \(Qwen/Qwen3-14B\) is not on this machine"):
+        prepare(Models(), [("fuser", "qwen3-14b")], lambda _: None)
 
 
 def test_a_model_that_only_an_endpoint_can_serve_asks_for_one() -> None:
