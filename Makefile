@@ -25,7 +25,7 @@ demo: $(READY)
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/open_release.py $(DEMO)/artsound
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

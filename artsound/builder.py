@@ -15,7 +15,7 @@ from artsound.engine import run_stage
 from artsound.errors import UsageError
 from artsound.models.registry import Models
 from artsound.pipeline import stage_index, stages
-from artsound.prepare import identities, prepare_stages
+from artsound.prepare import identities, pins, prepare_stages
 from artsound.progress import Progress
 from artsound.recipe import Recipe
 from artsound.sources.archive import cached_source
@@ -81,13 +81,15 @@ def build(
     workspace = Workspace(Path(out))
     if workspace.root.exists() and not workspace.root.is_dir():
         raise UsageError(f"--out {out} is a file: choose a folder, new or of the same build")
-    models = Models(recipe.models, workspace.requests)
+    before = workspace.description().get("models", {}) if workspace.exists() else {}
+    models = Models(recipe.models, workspace.requests, pins=pins(before))
     context = Build(recipe, workspace, sources.artworks, sources.tracks, models=models)
     show = progress or Progress(quiet=True)
-    prepare_stages(context, plan[:last], show.say)
+    redone = plan if redo_from is None else plan[stage_index(plan, redo_from) :]
+    again = [stage.table for stage in redone] if redo_from else []
+    prepare_stages(context, plan[:last], show.say, again)
     with workspace.locked():
         workspace.sweep()
-        before = workspace.description().get("models", {}) if workspace.exists() else {}
         known = identities(context, plan, before)
         context = dataclasses.replace(context, identities=known)
         _claim(context, plan, redo_from)
@@ -139,7 +141,7 @@ def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
     first = stage_index(plan, redo_from)
     if first > 0:
         before = Recipe.parse(begun["recipe"], "workspace.json")
-        _refuse_earlier_changes(build, plan[:first], before)
+        _refuse_earlier_changes(build, plan[:first], before, begun.get("models", {}))
     for stage in plan[first:]:
         for table in (stage.table, *stage.side_tables):
             build.workspace.drop(table)
@@ -158,9 +160,7 @@ def _first_changed(build: Build, plan: list[Stage], begun: Mapping[str, Any]) ->
             return stage.table
         if _settings(stage, recipe) != _settings(stage, build.recipe):
             return stage.table
-        used = {f"{role}/{name}" for role, name in stage.models(build.recipe)}
-        now = _recorded(build)
-        if _other_weights(begun.get("models", {}), {name: now[name] for name in used & now.keys()}):
+        if _other_weights(_of(stage, recipe, begun.get("models", {})), _recorded(build)):
             return stage.table
     return plan[-1].table
 
@@ -198,23 +198,31 @@ def _shaping(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
 def _other_weights(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the models whose weights are others than those that the workspace was begun with."""
     return [
-        f"the weights of {name.partition('/')[2]}: {before[name]} -> {now[name]}"
+        f"the weights of {name.partition('/')[2]}:"
+        f" {_weights(before[name], now[name])} -> {_weights(now[name], before[name])}"
         for name in sorted(before.keys() & now.keys())
         if _weights(before[name], now[name]) != _weights(now[name], before[name])
     ]
 
 
-def _weights(identity: Mapping[str, Any], other: Mapping[str, Any]) -> Any:
+def _weights(identity: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, str]:
     """Return what is known of weights, less what is not known on the other side."""
     mine, theirs = identity["weights"], other["weights"]
-    if not (isinstance(mine, Mapping) and isinstance(theirs, Mapping)):
-        return mine, identity.get("revision")
     return {part: mine[part] for part in mine if mine[part] and theirs.get(part)}
 
 
-def _refuse_earlier_changes(build: Build, kept: list[Stage], before: Recipe) -> None:
+def _of(stage: Stage, recipe: Recipe, models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is recorded of a stage's models."""
+    used = (f"{role}/{name}" for role, name in stage.models(recipe))
+    return {name: models[name] for name in used if name in models}
+
+
+def _refuse_earlier_changes(
+    build: Build, kept: list[Stage], before: Recipe, models: Mapping[str, Any]
+) -> None:
     for stage in kept:
-        if _settings(stage, before) != _settings(stage, build.recipe):
+        other = _other_weights(_of(stage, before, models), _recorded(build))
+        if other or _settings(stage, before) != _settings(stage, build.recipe):
             raise UsageError(
                 f"the change reaches stage {stage.table}, which comes before the one to redo:"
                 f" say --redo-from {stage.table}"

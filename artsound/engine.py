@@ -26,6 +26,7 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from artsound.errors import ArtsoundError
+from artsound.models import registry
 from artsound.models.served import served
 from artsound.progress import Progress, ProgressFile
 from artsound.sources.archive import cached_source
@@ -144,7 +145,8 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
         ArtsoundError: a shard failed; the message says which, why, and where the trace is.
     """
     pending = pending_shards(build, stage)
-    workers = min(workers, _graphics_cards(build, stage) or workers)
+    cards = _graphics_cards(build, stage)
+    workers = min(workers, cards or workers)
     told = ProgressFile(log_folder(build, stage) / "progress.json") if stage.whole else None
     with progress.stage(stage.table, stage.shards(build), build.workspace, told):
         if pending:
@@ -160,6 +162,8 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
                     threads=stage_threads(stage),
                     logs=logs,
                 ).run()
+            if cards:  # the next stage needs the GPU's memory
+                registry.forget()
     return len(pending)
 
 

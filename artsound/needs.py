@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from artsound.errors import UsageError
+from artsound.errors import ArtsoundError, UsageError
 from artsound.models import weights
 from artsound.models.catalogue import CATALOGUE
 from artsound.models.registry import Models
 from artsound.models.setup import Setup
 from artsound.pipeline import stages
+from artsound.prepare import terms_of
 from artsound.recipe import Recipe
 from artsound.table import Table
 
@@ -139,6 +140,10 @@ def pull(wanted: Sequence[Need], say: Callable[[str], None]) -> list[str]:
     """
     problems = []
     for need in wanted:
+        if need.setup.entry.served and need.setup.settings.endpoint:
+            continue
+        if terms := terms_of(need.setup.name, need.setup.entry):
+            say(terms)
         for part in need.parts:
             found = need.setup.weights(part)
             try:
@@ -146,6 +151,6 @@ def pull(wanted: Sequence[Need], say: Callable[[str], None]) -> list[str]:
                     need.setup.checkpoint(part)
                 else:
                     weights.pull(need.setup.name, found, part, say)
-            except weights.WeightsError as error:
+            except ArtsoundError as error:
                 problems.append(str(error))
     return problems

@@ -291,6 +291,7 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _parts(key: str) -> list[str]:
     """Split a key at its dots, except those in a model's name: `models.qwen2.5-vl-7b.seed`."""
+    key = key.replace('"', "").replace("'", "")
     names = {name for role in CATALOGUE.values() for name in role}
     for name in sorted(names, key=len, reverse=True):
         if key.startswith(f"models.{name}."):

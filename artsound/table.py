@@ -11,6 +11,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from artsound.workspace import write_atomically
 
@@ -97,17 +98,17 @@ class Table:
 
     def rich(self) -> RichTable:
         """Return the table for the terminal."""
-        table = RichTable(title=self.title, title_justify="left", box=None, pad_edge=False)
+        table = RichTable(title=Text(self.title), title_justify="left", box=None, pad_edge=False)
         for place, (column, text) in enumerate(zip(self.columns, self.texts, strict=True)):
             names = not place and all(len(str(row[0])) <= _NAME for row in self.rows)
             table.add_column(
-                column,
+                Text(column),
                 justify="left" if text else "right",
                 no_wrap=names or not text,
                 overflow="fold" if text else "ellipsis",
             )
         for row in self.rows:
-            table.add_row(*(shown(cell) for cell in row))
+            table.add_row(*(Text(shown(cell, "")) for cell in row))
         return table
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # huggingface_hub reads it when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes of several threads each would mostly wait for one another.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 from artsound.builder import build
 from artsound.recipe import Recipe
@@ -27,25 +33,54 @@ class SampleSources:
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> SampleSources:
-    folder = tmp_path_factory.mktemp("sources")
-    write_sample(folder)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of a test run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(shared: Path) -> None:
+    """Keep what is converted and hashed out of the user's own cache."""
+    os.environ["ARTSOUND_CACHE"] = str(shared / "cache")
+
+
+def once(folder: Path, make: Callable[[], object]) -> None:
+    """Make what is in a folder, in one of the processes of a test run; the others wait for it."""
+    with FileLock(f"{folder}.lock", timeout=1200):
+        done = folder.with_name(f"{folder.name}.done")
+        if not done.exists():
+            make()
+            done.touch()
+
+
+@pytest.fixture(scope="session")
+def sources(shared: Path) -> SampleSources:
+    folder = shared / "sources"
+    once(folder, lambda: write_sample(folder))
     return SampleSources(folder / "artgraph.zip", folder / "fma")
 
 
 @pytest.fixture(scope="session")
-def built(sources: SampleSources, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return build(
-        Recipe.read("lite"),
-        artworks=sources.artworks,
-        tracks=sources.tracks,
-        out=tmp_path_factory.mktemp("built") / "work",
-        workers=2,
+def built(sources: SampleSources, shared: Path) -> Workspace:
+    folder = shared / "built"
+    once(
+        folder,
+        lambda: build(
+            Recipe.read("lite"),
+            artworks=sources.artworks,
+            tracks=sources.tracks,
+            out=folder,
+            workers=2,
+        ),
     )
+    return Workspace(folder)
 
 
 @pytest.fixture(scope="session")
-def released(built: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("released") / "artsound"
-    release(built, out)
+def released(built: Workspace, shared: Path) -> Path:
+    out = shared / "released"
+    once(out, lambda: release(built, out))
     return out

@@ -6,6 +6,8 @@ import pytest
 
 from artsound.errors import UsageError
 from artsound.models import registry
+from artsound.models.registry import Models
+from artsound.models.settings import ModelSettings
 from artsound.pipeline import stages
 from artsound.recipe import Recipe, shipped_recipes
 
@@ -68,3 +70,41 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_an_unknown_model_suggests_one() -> None:
     with pytest.raises(UsageError, match="unknown embedder 'lite-cons': did you mean 'lite-conse'"):
         registry.require("embedder", "lite-cons")
+
+
+def test_settings_of_models_mean_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ck" / "clip").mkdir(parents=True)
+    read = Recipe.read("paper", ["models.clip-score.checkpoint=ck/clip"]).models["clip-score"]
+    assert read.checkpoint == str(tmp_path / "ck" / "clip")
+    named = 'models."qwen2.5-vl-7b".seed=1'
+    assert Recipe.read("paper", [named]).models["qwen2.5-vl-7b"].seed == 1
+    for setting, said in (
+        ("models.qwen3-14b.chat_template_kwargs.enable_thinking=False", "write false"),
+        (f"models.clip-score={{checkpoint='{tmp_path}', revision='v1'}}", "has no revision"),
+        ("models.qwen3-14.seed=1", "did you mean 'qwen3-14b'"),
+        ("models.qwen3-14b.endpont='http://x'", "did you mean 'endpoint'"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            Recipe.read("paper", [setting])
+    model = Models({"clip-score": ModelSettings(checkpoint=str(tmp_path), options={"x": 1})})
+    with pytest.raises(UsageError, match="clip-score has no options"):
+        model.load("image_text_scorer", "clip-score")
+
+
+def test_where_a_model_runs_does_not_shape_a_recipe() -> None:
+    plain = Recipe.read("paper").shaping()
+    runtime = [
+        "models.qwen3-14b.endpoint=http://localhost:1/v1",
+        "models.qwen3-14b.concurrency=2",
+        "models.imagebind.device=cpu",
+        "models.imagebind.checkpoint=/somewhere/imagebind_huge.pth",
+        "pairing.backend=faiss",
+    ]
+    assert Recipe.read("paper", runtime).shaping() == plain
+    assert Recipe.read("paper", ["models.qwen3-14b.temperature=0.5"]).shaping() != plain
+    published = Recipe.read("paper", runtime).published()["models"]
+    assert published["imagebind"]["checkpoint"] == "imagebind_huge.pth"
+    assert "endpoint" not in published["qwen3-14b"]

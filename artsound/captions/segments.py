@@ -115,7 +115,9 @@ def _rows(
     captions = in_batches(requests, settings.batch, captioner.caption)
     for segment, caption in zip(segments, captions, strict=True):
         failed = isinstance(caption, Exception) or not caption.strip()
-        why = f"{type(caption).__name__}: {caption}" if caption else "the model returned nothing"
+        why = "the model returned nothing"
+        if isinstance(caption, Exception):
+            why = f"{type(caption).__name__}: {caption}"
         rows.append(
             {
                 "track_id": segment.track_id,

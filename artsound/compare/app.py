@@ -42,6 +42,12 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", help="A model to compare, repeatable; the recipe's own if not given."),
 ]
+Artworks = Annotated[
+    Path | None, typer.Option(help="The artworks' source, if it has moved since the build.")
+]
+Tracks = Annotated[
+    Path | None, typer.Option(help="The tracks' source, if it has moved since the build.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of a model, as in a build."),
@@ -63,6 +69,8 @@ def captioners(
     sample: Sample = 100,
     seed: Seed = 0,
     settings: Settings = None,
+    artworks: Artworks = None,
+    tracks: Tracks = None,
 ) -> None:
     """Print captioners side by side on a sample of artworks, or of music (tables 10, 11)."""
     from artsound.compare.captions import (
@@ -75,7 +83,7 @@ def captioners(
     from artsound.compare.pictures import draw_sample
     from artsound.models.catalogue import CATALOGUE
 
-    build = _opened(workspace, settings)
+    build = _opened(workspace, settings, artworks, tracks)
     drawn = draw_sample(build, sample, seed)
     role = "segment_captioner" if segments else "artwork_captioner"
     own = (
@@ -103,6 +111,8 @@ def fusers(
     sample: Sample = 100,
     seed: Seed = 0,
     settings: Settings = None,
+    artworks: Artworks = None,
+    tracks: Tracks = None,
 ) -> None:
     """Print fusers of segment captions side by side on a sample of the tracks (table 4)."""
     from artsound.compare.captions import (
@@ -114,7 +124,7 @@ def fusers(
     from artsound.compare.pictures import draw_sample
     from artsound.models.catalogue import CATALOGUE
 
-    build = _opened(workspace, settings)
+    build = _opened(workspace, settings, artworks, tracks)
     drawn = draw_sample(build, sample, seed)
     recipe = build.recipe.audio_captions
     names = chosen(model or (), recipe.fuser, CATALOGUE["fuser"], "fuser")
@@ -144,12 +154,8 @@ def pairings(
         str | None,
         typer.Option(help="A model's name, or a folder with a diffusers pipeline."),
     ] = None,
-    artworks: Annotated[
-        Path | None, typer.Option(help="The artworks' source, if it has moved since the build.")
-    ] = None,
-    tracks: Annotated[
-        Path | None, typer.Option(help="The tracks' source, if it has moved since the build.")
-    ] = None,
+    artworks: Artworks = None,
+    tracks: Tracks = None,
 ) -> None:
     """Print tables 5 and 12: how similar the pairs of each strategy are."""
     from artsound.compare.pairings import (
@@ -179,12 +185,18 @@ def pairings(
     _show(tables, out, workspace)
 
 
-def _opened(workspace: Path, settings: list[str] | None) -> Build:
-    """Return a finished build, with the command line's settings of models over its own."""
+def _opened(
+    workspace: Path, settings: list[str] | None, artworks: Path | None, tracks: Path | None
+) -> Build:
+    """Return a finished build, with the command line's settings of models over its own.
+
+    What chat models are asked here is not kept, so that it is timed for what it takes.
+    """
     from artsound.reopen import reopen
     from artsound.workspace import Workspace
 
-    return reopen(Workspace(workspace), settings=settings or ())
+    build = reopen(Workspace(workspace), artworks=artworks, tracks=tracks, settings=settings or ())
+    return dataclasses.replace(build, models=dataclasses.replace(build.models, requests=None))
 
 
 def _each(
@@ -194,6 +206,7 @@ def _each(
     call: Callable[[Build, str, Bar], Captioned],
 ) -> list[Captioned]:
     """Run each model in turn; a chat model is served meanwhile."""
+    from artsound.models.registry import forget
     from artsound.models.served import served
     from artsound.prepare import prepare
 
@@ -208,7 +221,9 @@ def _each(
             prepare(build.models, [(role, name)], say)
             logs = build.workspace.root / "logs" / "compare"
             with served(build.models, [(role, name)], logs, say) as models:
+                models.load(role, name)  # which is not what is timed
                 found.append(call(dataclasses.replace(build, models=models), name, bar))
+            forget()
     return found
 
 
@@ -232,7 +247,7 @@ def _show(tables: Sequence[Table], out: Path | None, workspace: Path) -> None:
     from artsound.table import show_tables, write_tables
 
     folder = out or workspace / "compare"
-    show_tables(tables)
     write_tables(tables, folder)
+    show_tables(tables)
     console = Console(highlight=False)
     console.print(f"written as CSV and Markdown to {folder}", soft_wrap=True, markup=False)

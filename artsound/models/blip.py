@@ -84,6 +84,7 @@ class BlipCaptioner:
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())
 
     def caption(self, requests: Sequence[ArtworkRequest]) -> list[str]:

@@ -240,7 +240,11 @@ CATALOGUE: Final[Mapping[str, Mapping[str, Entry]]] = {
             "aimagelab/pacscore (clip_ViT-B-32.pth)",
             "LicenseRef-unstated",
             "PAC-Score with the authors' fine-tuned ViT-B/32, the paper's",
-            weights=Weights(page="https://github.com/aimagelab/pacscore", gigabytes=0.6),
+            weights=Weights(
+                file="clip_ViT-B-32.pth",
+                page="https://github.com/aimagelab/pacscore",
+                gigabytes=0.6,
+            ),
             companions={"base": _CLIP},
             memory_gb=1,
         ),

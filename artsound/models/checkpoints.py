@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -50,9 +51,16 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(
             f"{path} is no checkpoint: expected .safetensors or {', '.join(sorted(_PICKLES))}"
         )
+    with path.open("rb") as stream:
+        begins = stream.read(2)
+    if not begins.startswith((b"PK", b"\x80")):
+        raise CheckpointError(f"{path} is no checkpoint, or a damaged one: download it again")
     converted = cache_folder() / "converted" / f"{digest(path)}.safetensors"
     if not converted.is_file():
-        _convert(path, converted)
+        converted.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{converted}.lock"):  # several workers begin at once
+            if not converted.is_file():
+                _convert(path, converted)
     return _read_safetensors(converted)
 
 
@@ -112,7 +120,6 @@ def _convert(path: Path, converted: Path) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in _flat(content, "")}
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors: it is no checkpoint")
-    converted.parent.mkdir(parents=True, exist_ok=True)
     temporary = converted.with_name(f".{converted.stem}.{os.getpid()}.safetensors")
     try:
         save_file(_unshared(tensors), temporary, metadata={"from": json.dumps(path.name)})

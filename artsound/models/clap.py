@@ -80,6 +80,7 @@ class ClapEmbedder(PartialEmbedder):
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())
 
     def embed_audio(self, waveforms: Sequence[FloatArray], sample_rate: int) -> FloatArray:

@@ -137,6 +137,7 @@ class CLIPScorer:
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())
 
     def image_features(self, images: Sequence[Image.Image]) -> FloatArray:
@@ -196,6 +197,7 @@ class PacScorer(CLIPScorer):
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it, with its companion `base`."""
+        setup.refuse_options()
         return cls.from_checkpoint(
             setup.checkpoint(),
             device=setup.device(),
@@ -238,6 +240,7 @@ class CLIPEmbedder(PartialEmbedder):
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())
 
     def embed_images(self, images: Sequence[Image.Image]) -> FloatArray:

@@ -7,7 +7,9 @@ it is used.
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,11 +36,13 @@ class Models:
         settings: what the recipe says, by registry name.
         requests: the folder of the request caches; None for none.
         served: base URLs of the servers that the build has started, by registry name.
+        pins: `repository@commit` of the weights that the workspace was begun with, likewise.
     """
 
     settings: Mapping[str, ModelSettings] = field(default_factory=dict)
     requests: Path | None = None
     served: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     def setup(self, role: str, name: str) -> Setup:
         """Return how the recipe wants a model.
@@ -52,6 +56,7 @@ class Models:
             self.settings.get(name, ModelSettings()),
             self.served.get(name),
             self.requests / name if self.requests else None,
+            self.pins.get(name, ""),
         )
 
     def load(self, role: str, name: str) -> Any:
@@ -63,7 +68,7 @@ class Models:
         """
         setup = self.setup(role, name)
         settings = setup.settings.model_dump_json()
-        where = (str(setup.served_at), str(setup.cache))
+        where = (str(setup.served_at), str(setup.cache), setup.pin)
         key = "\n".join((setup.entry.target, name, settings, *where))
         with _loading:
             if key not in _loaded:
@@ -76,6 +81,16 @@ class Models:
         if not (setup.entry.weights or setup.entry.served):
             return None
         return setup.identity()
+
+
+def forget() -> None:
+    """Let go of the models that were loaded, and of the memory of the GPU that they took."""
+    with _loading:
+        _loaded.clear()
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def entry(role: str, name: str) -> Entry:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w-]*/[A-Za-z0-9](?:[\w-]|\.(?!\.))*")
+_FILES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".gz")
 # Where a model runs and how it is reached does not shape what it says.
 _RUNTIME: Final = frozenset(
     {
@@ -49,7 +52,8 @@ class ModelSettings(BaseModel):
         retries: how often a request is sent again after a fault that may pass.
         engine: what serves it where no endpoint is given.
         tensor_parallel: over how many GPUs the engine splits it.
-        serve_args: further arguments of the engine's command.
+        serve_args: further arguments of the engine's command, such as that change no reply; name
+            another `checkpoint` for quantised weights.
         serve_timeout_s: how long the engine may take to load it.
     """
 
@@ -78,12 +82,47 @@ class ModelSettings(BaseModel):
     serve_args: tuple[str, ...] = ()
     serve_timeout_s: float = Field(default=1800.0, gt=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _absolute(cls, data: Any) -> Any:
+        """Make paths absolute: a workspace is opened from other folders too.
+
+        With an endpoint, `checkpoint` is what the endpoint calls the model, and no path.
+        """
+        if not isinstance(data, dict):
+            return data
+        found = dict(data)
+        if isinstance(found.get("checkpoint"), str) and not found.get("endpoint"):
+            found["checkpoint"] = _absolute(found["checkpoint"])
+        if isinstance(found.get("companions"), dict):
+            found["companions"] = {
+                part: _absolute(at) if isinstance(at, str) else at
+                for part, at in found["companions"].items()
+            }
+        return found
+
+    @field_validator("options", "chat_template_kwargs")
+    @classmethod
+    def _truths(cls, given: dict[str, Any]) -> dict[str, Any]:
+        for name, value in given.items():
+            if isinstance(value, str) and value.lower() in {"true", "false"}:
+                raise ValueError(f"{name} = {value!r} is a text: write {value.lower()}")
+        return given
+
+    @model_validator(mode="after")
+    def _revision_of_a_repository(self) -> ModelSettings:
+        if self.revision and self.checkpoint and is_local(self.checkpoint) and not self.endpoint:
+            raise ValueError(f"{self.checkpoint} is no repository: it has no revision")
+        return self
+
     def shaping(self) -> dict[str, Any]:
         """Return the settings that shape results, those that are set.
 
-        Paths are not among them: what lies there is told by its content (`Setup.identity`).
+        Paths and revisions are not among them: weights are told by their content or their commit
+        (`Setup.identity`).
         """
-        data = self.model_dump(mode="json", exclude=set(_RUNTIME), exclude_defaults=True)
+        hidden = {*_RUNTIME, "revision"}
+        data = self.model_dump(mode="json", exclude=hidden, exclude_defaults=True)
         if self.checkpoint and is_local(self.checkpoint):
             del data["checkpoint"]
         kept = {name: at for name, at in self.companions.items() if not is_local(at)}
@@ -102,9 +141,12 @@ class ModelSettings(BaseModel):
 
 def is_local(text: str) -> bool:
     """Say whether a recipe's checkpoint is a path, and not a repository `owner/name` on the Hub."""
-    owner, _, name = text.partition("/")
-    like_repository = owner and name and "/" not in name and not text.startswith((".", "~"))
-    return not like_repository or Path(text).exists()
+    return _REPOSITORY.fullmatch(text) is None or text.endswith(_FILES)
+
+
+def _absolute(text: str) -> str:
+    path = Path(text).expanduser()
+    return str(path.resolve()) if is_local(text) or path.exists() else text
 
 
 def _name(text: str) -> str:

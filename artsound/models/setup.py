@@ -27,6 +27,8 @@ class Setup:
         settings: what the recipe says of it.
         served_at: base URL of a server that the build has started for it.
         cache: the folder of the build's request cache; None for none.
+        pin: `repository@commit` of the weights that the workspace was begun with: where no revision
+            is set, that commit is loaded, wherever the repository's `main` has moved.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Setup:
     settings: ModelSettings = field(default_factory=ModelSettings)
     served_at: str | None = None
     cache: Path | None = None
+    pin: str = ""
 
     def weights(self, companion: str = "") -> Weights | None:
         """Return the weights that would be loaded, the recipe's repository and revision applied.
@@ -46,9 +49,13 @@ class Setup:
         if given is not None:
             if is_local(given):
                 return None
-            known = Weights(given, file=known.file if known else "")
-        if known is not None and self.settings.revision and not companion:
-            known = replace(known, revision=self.settings.revision)
+            known = Weights(given, file=known.file or known.url.rpartition("/")[2] if known else "")
+        if known is None or companion:
+            return known
+        if self.settings.revision:
+            return replace(known, revision=self.settings.revision)
+        if self.pin.startswith(f"{known.repository}@") and not known.revision:
+            return replace(known, revision=self.pin.partition("@")[2])
         return known
 
     def checkpoint(self, companion: str = "") -> Path:
@@ -135,24 +142,46 @@ class Setup:
             )
         return value
 
+    def refuse_options(self) -> None:
+        """Refuse a recipe's options, for a model that has none.
+
+        Raises:
+            UsageError: the recipe has options for it.
+        """
+        for name in self.settings.options:
+            raise UsageError(f"models.{self.name}.options.{name}: {self.name} has no options")
+
     def identity(self) -> dict[str, Any]:
         """Return what the model's results depend on; the same for the same weights anywhere.
 
-        Weights that are on this machine are told by their commit or checksum, so that a build does
-        not go on with others under the same name.
+        Its `weights` say of each part which they are: `repository@commit`, or a checksum of what
+        the recipe names; the part is empty where they are not on this machine. Of a model behind an
+        API it is what the API calls it, since nothing more can be known.
         """
         known: dict[str, Any] = {"name": self.name, **self.settings.shaping()}
         if self.entry.served:
-            known["weights"] = self.served_name()
-            weights = self.weights()
-            known["revision"] = weights.revision if weights else ""
-        else:
-            names = ["", *self.entry.companions] if self.entry.weights else []
-            known["weights"] = {name or "model": self.revision(name) for name in names}
+            known["weights"] = {"model": self._served_weights()}
+            return known
+        parts = ["", *self.entry.companions] if self.entry.weights else []
+        known["weights"] = {part or "model": self.revision(part) for part in parts}
+        known["dtype"] = str(self.dtype()).removeprefix("torch.")
         return known
 
     def revision(self, companion: str = "") -> str:
-        """Return the commit or checksum of the weights on this machine; empty if there are none."""
+        """Return which weights are on this machine, `repository@commit` or a checksum, or ""."""
         weights = self.weights(companion)
-        path = store.find(self.name, weights) if weights else self.checkpoint(companion)
-        return store.commit(path) if path else (weights.revision if weights else "")
+        if weights is None:
+            given = self.settings.companions.get(companion) if companion else None
+            path = Path(given or self.settings.checkpoint or "").expanduser()
+            return store.commit(path) if path.exists() else ""
+        found = store.find(self.name, weights)
+        if found is None:
+            return ""
+        name = f"{weights.repository}@" if weights.repository else ""
+        return f"{name}{store.commit(found)}"
+
+    def _served_weights(self) -> str:
+        if self.weights() is None and not self.settings.endpoint and self.settings.checkpoint:
+            return self.revision()
+        asked = f"@{self.settings.revision}" if self.settings.revision else ""
+        return f"{self.served_name()}{asked}"

@@ -107,6 +107,7 @@ class RobertaEmbedder(MeanPooledEmbedder):
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())
 
 
@@ -137,4 +138,5 @@ class ModernBertEmbedder(MeanPooledEmbedder):
     @classmethod
     def from_recipe(cls, setup: Setup) -> Self:
         """Load the model as a recipe wants it."""
+        setup.refuse_options()
         return cls.from_checkpoint(setup.checkpoint(), device=setup.device(), dtype=setup.dtype())

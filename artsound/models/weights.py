@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import httpx2
+from filelock import FileLock
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -56,8 +59,8 @@ def find(model: str, weights: Weights) -> Path | None:
         The file, or the folder of the repository's snapshot.
     """
     if not weights.repository:
-        path = _downloaded(model, weights)
-        return path if path.is_file() else None
+        path = _downloaded(weights)
+        return path if weights.url and path.is_file() else None
     # A repository may hold its weights twice; one kind is enough.
     for ignored in ([*_OTHER, *_PICKLES], [*_OTHER]):
         try:
@@ -70,7 +73,7 @@ def find(model: str, weights: Weights) -> Path | None:
                     local_files_only=True,
                 )
             )
-        except (LocalEntryNotFoundError, FileNotFoundError):
+        except (LocalEntryNotFoundError, FileNotFoundError, HFValidationError):
             continue
         if weights.file and (folder / weights.file).is_file():
             return folder / weights.file
@@ -156,6 +159,11 @@ def _from_hub(model: str, weights: Weights, elsewhere: str) -> Path:
         ) from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         raise WeightsError(elsewhere) from error
+    except HFValidationError as error:
+        raise WeightsError(
+            f"{weights.repository!r} is no repository and no path ({_one_line(error)}): set"
+            f" models.{model}.checkpoint to one"
+        ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise WeightsError(f"{elsewhere} ({_one_line(error)})") from error
     return folder / weights.file if weights.file else folder
@@ -176,41 +184,68 @@ def _whole(folder: Path) -> bool:
 
     Caches of older versions of huggingface_hub do not know what they lack.
     """
-    for index in folder.glob("*.index.json"):
+    indices = list(folder.rglob("*.index.json"))
+    for index in indices:
         shards = json.loads(index.read_text("utf-8")).get("weight_map", {})
-        return all((folder / shard).exists() for shard in set(shards.values()))
+        if not all((index.parent / shard).exists() for shard in set(shards.values())):
+            return False
+    if indices:
+        return True
     held = {".safetensors", ".bin", ".pt", ".pth"}
     vocabularies = {"tokenizer.json", "vocab.json", "vocab.txt"}
     return any(file.suffix in held or file.name in vocabularies for file in folder.rglob("*"))
 
 
-def _downloaded(model: str, weights: Weights) -> Path:
-    return cache_folder() / "downloads" / model / weights.url.rpartition("/")[2]
+def _downloaded(weights: Weights) -> Path:
+    place = hashlib.sha256(weights.url.encode()).hexdigest()[:16]
+    return cache_folder() / "downloads" / place / weights.url.rpartition("/")[2]
 
 
 def _from_url(model: str, weights: Weights, elsewhere: str) -> Path:
-    """Download a file, continuing where an earlier attempt was cut off."""
+    """Download a file, continuing where an earlier attempt was cut off.
+
+    One process downloads; others that want the same file wait for it.
+    """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise WeightsError(elsewhere)
-    path = _downloaded(model, weights)
-    part = path.with_name(f"{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    path = _downloaded(weights)
     try:
-        with httpx2.stream("GET", weights.url, headers=headers, follow_redirects=True) as reply:
-            if reply.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.is_file():
+                _fetch(weights.url, path)
+    except (httpx2.HTTPError, OSError) as error:
+        raise WeightsError(f"{elsewhere} ({_one_line(error)})") from error
+    return path
+
+
+def _fetch(url: str, path: Path) -> None:
+    part, kept = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.etag")
+    have = part.stat().st_size if part.exists() and kept.exists() else 0
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        # Only of the same file: if it has changed, the server sends all of it.
+        headers |= {"Range": f"bytes={have}-", "If-Range": kept.read_text()}
+    with httpx2.stream("GET", url, headers=headers, follow_redirects=True) as reply:
+        if reply.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            whole = reply.headers.get("Content-Range", "").rpartition("/")[2]
+            if whole != str(have):
                 part.unlink()
-                raise WeightsError(f"{part} is not the beginning of {weights.url}: run it again")
+                raise httpx2.RequestError("what was downloaded before is of another file")
+        else:
             reply.raise_for_status()
-            mode = "ab" if reply.status_code == httpx2.codes.PARTIAL_CONTENT else "wb"
-            with part.open(mode) as stream:
+            continued = reply.status_code == httpx2.codes.PARTIAL_CONTENT
+            size = (have if continued else 0) + int(reply.headers.get("Content-Length", 0))
+            kept.unlink(missing_ok=True)
+            if tag := reply.headers.get("ETag") or reply.headers.get("Last-Modified"):
+                kept.write_text(tag)
+            with part.open("ab" if continued else "wb") as stream:
                 for chunk in reply.iter_bytes():
                     stream.write(chunk)
-    except httpx2.HTTPError as error:
-        raise WeightsError(f"{elsewhere} ({_one_line(error)})") from error
+            if part.stat().st_size < size:
+                raise httpx2.RequestError(f"{part.stat().st_size} of {size} bytes came")
     part.replace(path)
-    return path
+    kept.unlink(missing_ok=True)
 
 
 def _one_line(error: Exception) -> str:

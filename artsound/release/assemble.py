@@ -10,6 +10,8 @@ from typing import Any, Literal
 from artsound import __version__
 from artsound.errors import ArtsoundError
 from artsound.models import registry
+from artsound.models.entry import Entry
+from artsound.models.settings import ModelSettings, is_local
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
 from artsound.release import versioning
@@ -184,14 +186,17 @@ def _models(recipe: Recipe, known: Mapping[str, Any]) -> list[dict[str, str]]:
     for stage in stages(recipe):
         for role, name in stage.models(recipe):
             entry = registry.entry(role, name)
+            other = _other_repository(recipe, name)
             fact = {
                 "role": role,
                 "name": name,
-                "weights": entry.source,
-                "license": entry.license,
+                "weights": other or entry.source,
+                # Of what the recipe names instead, the licence is not known.
+                "license": "LicenseRef-unstated" if other else entry.license,
                 "summary": entry.summary,
             }
-            if revision := _revision(known.get(f"{role}/{name}", {})):
+            recorded = _revision(known.get(f"{role}/{name}", {}))
+            if revision := recorded or _asked_for(recipe, name, entry):
                 fact["revision"] = revision
             if fact not in models:
                 models.append(fact)
@@ -200,10 +205,26 @@ def _models(recipe: Recipe, known: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _revision(identity: Mapping[str, Any]) -> str:
     """Return the commit or checksum of a model's weights, as the build recorded it."""
-    weights = identity.get("weights")
-    if isinstance(weights, Mapping):
-        return str(weights.get("model", ""))
-    return str(identity.get("revision", ""))
+    which = str(identity.get("weights", {}).get("model", ""))
+    return which if which.startswith("sha256:") else which.partition("@")[2]
+
+
+def _asked_for(recipe: Recipe, name: str, entry: Entry) -> str:
+    """Return the revision that the build served a chat model at; nobody knows an endpoint's."""
+    settings = recipe.models.get(name, ModelSettings())
+    if not (entry.served and entry.weights) or settings.endpoint:
+        return ""
+    own = "" if settings.checkpoint else entry.weights.revision
+    return settings.revision or own
+
+
+def _other_repository(recipe: Recipe, name: str) -> str | None:
+    """Return the repository that the recipe takes a model from instead of the registered one.
+
+    A local file is taken for the registered weights, which its checksum tells from others.
+    """
+    given = recipe.models[name].checkpoint if name in recipe.models else None
+    return given if given and not is_local(given) else None
 
 
 def _rows(written: Sequence[Written]) -> dict[str, dict[str, int]]:

@@ -23,6 +23,7 @@ from artsound.errors import UsageError
 from artsound.models.catalogue import CATALOGUE
 from artsound.reopen import reopen
 from artsound.stage import Build
+from artsound.table import show_tables
 from artsound.workspace import Workspace
 from tests.test_cli import run
 
@@ -87,6 +88,12 @@ def test_failed_captions_are_counted_and_shown() -> None:
     assert scored.rows[0][2:5] == (1, 1, 10.0)
     assert "100%" in faults.rows[0]
     assert examples_table("x", [found]).rows[0] == ("a", "m", "(failed)")
+
+
+def test_captions_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Captioned("m", 1.0, {"a": "[bold]no[/INST] markup [x]"}, [], [])
+    show_tables([examples_table("x", [found])])
+    assert "[bold]no[/INST] markup [x]" in capsys.readouterr().out
 
 
 def test_a_model_that_does_not_play_the_role_is_refused() -> None:

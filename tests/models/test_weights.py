@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 import threading
@@ -132,7 +133,7 @@ def test_a_local_path_needs_no_network(user: User, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     user.pull(f"models.clip-score.checkpoint={tmp_path}/mine", offline=True)
     assert not user.hub.requests
-    said = user.pull(f"models.clip-score.checkpoint={tmp_path}/none", code=2)
+    said = user.pull(f"models.clip-score.checkpoint={tmp_path}/none", code=1)
     assert f"models.clip-score.checkpoint = '{tmp_path}/none': no such file or folder" in said
 
 
@@ -146,8 +147,10 @@ class Ranged(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         data = Path(self.translate_path(self.path)).read_bytes()
-        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        asked = self.headers.get("If-Range") == '"tag"'
+        start = int(self.headers["Range"][6:-1]) if asked else 0
         self.send_response(206 if start else 200)
+        self.send_header("ETag", '"tag"')
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         end = len(data)
@@ -183,6 +186,26 @@ def test_a_file_from_the_web_continues_where_it_was_cut_off(
     assert weights.find("imagebind", source) == path
 
 
+def test_processes_that_want_one_file_download_it_once(tmp_path: Path) -> None:
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "huge.pth").write_bytes(bytes(range(256)) * 40_000)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "www"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        script = (
+            "from artsound.models import weights; from artsound.models.entry import Weights;"
+            f"weights.pull('x', Weights(url='http://127.0.0.1:{server.server_port}/huge.pth'))"
+        )
+        environment = {**os.environ, "ARTSOUND_CACHE": str(tmp_path / "cache")}
+        environment.pop("HF_HUB_OFFLINE")
+        running = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in "ab"]
+        assert [process.wait(60) for process in running] == [0, 0]
+        server.shutdown()
+    [path] = (tmp_path / "cache").rglob("huge.pth")
+    assert path.read_bytes() == (tmp_path / "www" / "huge.pth").read_bytes()
+    assert not [*(tmp_path / "cache").rglob("*.part")]
+
+
 def test_weights_that_no_program_may_download_name_their_page() -> None:
     with pytest.raises(WeightsError, match=r"get the file from https://.*=FILE$"):
         Models().setup("image_text_scorer", "pac-score").checkpoint()
@@ -203,6 +226,9 @@ def test_the_identity_of_weights_is_their_content(
     assert identity("a") == identity("b")
     (tmp_path / "b" / "model.safetensors").write_bytes(b"other")
     assert identity("a") != identity("b")
+    (tmp_path / "b" / "model.safetensors").unlink()
+    (tmp_path / "b").rmdir()
+    assert identity("b") == {"name": "clip-score", "weights": {"model": ""}, "dtype": "float32"}
     assert Models().identity("image_text_scorer", "lite-conse-score") is None
     snapshot = tmp_path / "snapshots" / ("0123456789" * 4)
     snapshot.mkdir(parents=True)
