@@ -1,4 +1,4 @@
-# make demo   build ArtSound from the embedded sample and open it
+# make demo   build ArtSound from the embedded sample, open it, and make the page that shows it
 # make test   run the tests
 # make lint   ruff and mypy
 # Each makes the environment in .venv first, if it is not there.
@@ -23,6 +23,7 @@ demo: $(READY)
 	$(BIN)/artsound build --artworks $(DEMO)/sources/artgraph.zip --tracks $(DEMO)/sources/fma --out $(DEMO)/work
 	test -f $(DEMO)/artsound/manifest.json || $(BIN)/artsound release $(DEMO)/work --out $(DEMO)/artsound
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/open_release.py $(DEMO)/artsound
+	$(BIN)/artsound report $(DEMO)/work --out $(DEMO)/report --quiet
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(PYTEST)

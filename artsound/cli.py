@@ -17,6 +17,8 @@ from artsound import __version__
 from artsound.compare.app import app as compare_app
 from artsound.errors import ArtsoundError
 from artsound.needs_app import app as models_app
+from artsound.report.app import EPILOG as REPORT_EPILOG
+from artsound.report.app import report
 from artsound.stopping import Stopped, ignore_signals, stop_on_signals
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(compare_app, name="compare")
 app.add_typer(models_app, name="models")
+app.command(epilog=REPORT_EPILOG)(report)
 _out = Console(highlight=False)
 
 

@@ -1,0 +1,100 @@
+"""Figures: real files, the same bytes each time, and shares that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from artsound.report.app import write_numbers
+from artsound.report.curves import Curve
+from artsound.report.data import open_data
+from artsound.report.figures import steps, style
+from artsound.report.genre_figures import shares
+from artsound.report.similarity_figures import RANGES, similarity_figures
+from tests.report.synthetic import write_report_workspace
+
+_ROWS = st.lists(
+    st.tuples(*(st.sampled_from(letters) for letters in ("abcdef", "xyz", "st"))), min_size=1
+)
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_every_figure_twice_the_same(tmp_path: Path) -> None:
+    work = write_report_workspace(tmp_path / "w", pairs=120, artworks=150, dimension=8, shard=60)
+    data = open_data(work.root)
+    _, figures = write_numbers(data, tmp_path / "one")
+    # The user's own settings of matplotlib change nothing and are left as they are.
+    with mpl.rc_context({"font.size": 30, "svg.hashsalt": None}):
+        write_numbers(data, tmp_path / "two")
+        assert mpl.rcParams["font.size"] == 30
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    names = {figure.name for figure in figures}
+    assert names == {
+        "figure_2",
+        "figure_5",
+        "figure_5_top",
+        "similarity",
+        "similarity_by_order",
+        "scores_artworks",
+        "scores_music",
+        "attempts_used",
+    }
+    for figure in figures:
+        assert figure.title
+        assert figure.caption.endswith(".")
+        picture = tmp_path / "one" / "figures" / f"{figure.name}.png"
+        with Image.open(picture) as image:
+            assert min(image.size) > 400
+            assert len(image.convert("L").getcolors() or range(999)) > 20
+        svg = picture.with_suffix(".svg").read_text("utf-8")
+        assert "<svg" in svg
+        assert "<dc:date>" not in svg
+
+
+@given(values=st.lists(st.floats(-1, 1), min_size=1))
+def test_every_similarity_is_in_one_range(values: list[float]) -> None:
+    inside = np.array([inside(np.array(values)) for _, inside in RANGES])
+    assert (inside.sum(axis=0) == 1).all()
+
+
+@settings(deadline=None)
+@given(rows=_ROWS)
+def test_shares_add_up(rows: list[tuple[str, str, str]]) -> None:
+    columns = [pa.chunked_array([list(column)]) for column in zip(*rows, strict=True)]
+    found = shares(columns[0], columns[1], columns[2])
+    assert found.percent.sum(axis=1) == pytest.approx(np.full(len(found.genres), 100.0))
+    assert found.counts.sum() == len(rows)
+    cells = Counter((genre, name) for genre, _, name in rows)
+    for (genre, name), count in cells.items():
+        at = found.genres.index(genre), found.styles.index(name)
+        assert found.counts[at] == count
+    # Groups are whole, and the larger comes first in each.
+    assert len(list(dict.fromkeys(found.groups))) == len(set(found.groups))
+    for group in set(found.groups):
+        inside = [n for n, name in enumerate(found.groups) if name == group]
+        assert inside == list(range(inside[0], inside[-1] + 1))
+        assert (np.diff(found.pairs[inside]) <= 0).all()
+
+
+@pytest.mark.parametrize("values", [[0.3], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [1.0, -1.0]])
+def test_few_or_equal_similarities_are_drawn(tmp_path: Path, values: list[float]) -> None:
+    curve = Curve("image_audio", "greedy", True, np.array(values))
+    with style():
+        assert len(similarity_figures([curve], tmp_path, "lite-conse")) == 3
+        assert similarity_figures([], tmp_path, "lite-conse") == []
+
+
+def test_histograms_have_more_bars_for_more_values() -> None:
+    assert [len(steps(0, 1, count)) - 1 for count in (1, 100, 10**6)] == [8, 20, 60]
+    assert np.all(np.diff(steps(2, 2, 5)) > 0)
