@@ -164,9 +164,10 @@ def pairings(
         pair_strategies,
         strategies_table,
     )
-    from artsound.compare.pictures import draw_sample, pictures_table
+    from artsound.compare.pictures import draw_sample, pictures_tables
     from artsound.models.registry import text_to_image as model
     from artsound.reopen import reopen
+    from artsound.table import write_tables
     from artsound.workspace import Workspace
 
     build = reopen(Workspace(workspace), artworks=artworks, tracks=tracks)
@@ -175,13 +176,14 @@ def pairings(
     draws = model(text_to_image, build.models) if text_to_image else None
     with _progress() as bar:
         found = pair_strategies(build, bar)
-        pictures = pictures_table(build, drawn, draws, folder / "generated", bar)
+        pictures, matched = pictures_tables(build, drawn, draws, folder / "generated", bar)
     tables = [
         strategies_table(build, found),
         beyond_table(build, found),
         overlap_table(found),
         pictures,
     ]
+    write_tables([matched], folder)  # too long to print
     _show(tables, out, workspace)
 
 

@@ -18,6 +18,7 @@ from artsound.models import registry
 from artsound.models.base import Embedder, FloatArray, TextToImage
 from artsound.models.diffusion import seed_of
 from artsound.pairing import match
+from artsound.pairing.matching import UNPAIRED
 from artsound.pairing.spectrogram import SAMPLE_RATE, recolour, spectrogram_image
 from artsound.pairing.stratified import strata_of, stratified_sample
 from artsound.schema import Status
@@ -25,6 +26,7 @@ from artsound.sources.items import read_audio, read_image
 from artsound.stage import Build
 from artsound.table import Cell, Table
 
+GENERATED: Final = "artwork-generated image"
 _BATCH: Final = 8
 
 
@@ -79,14 +81,14 @@ def _usable(build: Build, table: str, key: str) -> dict[str, dict[str, Any]]:
     return usable
 
 
-def pictures_table(
+def pictures_tables(
     build: Build,
     sample: Sample,
     text_to_image: TextToImage | None,
     cache: Path,
     progress: Progress = lambda what, done, total: None,
-) -> Table:
-    """Return table 12, ours and the paper's rows.
+) -> tuple[Table, Table]:
+    """Return table 12, ours and the paper's rows, and the pairs behind ours.
 
     Args:
         build: the build.
@@ -124,9 +126,10 @@ def pictures_table(
     plain = embedded("artworks", artworks(lambda image: image), len(sample.artworks))
     inferno = embedded("recoloured artworks", artworks(recolour), len(sample.artworks))
     sounds = embedded("spectrograms", spectrograms(), len(sample.tracks))
-    made = {
-        "artwork-spectrogram": figures(match(sounds, plain).similarity),
-        "Inferno artwork-spectrogram": figures(match(sounds, inferno).similarity),
+    ids = [str(row["track_id"]) for row in sample.tracks]
+    found = {
+        "artwork-spectrogram": (ids, match(sounds, plain)),
+        "Inferno artwork-spectrogram": (ids, match(sounds, inferno)),
     }
     by = {}
     if text_to_image is not None:
@@ -139,8 +142,10 @@ def pictures_table(
             raise ArtsoundError(f"{build.workspace.root}: no track of the sample has a caption")
         images = _drawn(text_to_image, drawn, sample.seed, cache)
         pictures = embedded("generated images", images, len(drawn))
-        made["artwork-generated image"] = figures(match(pictures, plain).similarity)
-        by["artwork-generated image"] = text_to_image.name
+        captioned = [track for track, _ in drawn]
+        found[GENERATED] = captioned, match(pictures, plain)
+        by[GENERATED] = text_to_image.name
+    made = {strategy: figures(matching.similarity) for strategy, (_, matching) in found.items()}
     rows: list[tuple[Cell, ...]] = []
     for strategy, known in paper.PICTURES.items():
         if strategy in made:
@@ -149,12 +154,25 @@ def pictures_table(
         else:
             rows.append((strategy, "needs --text-to-image", *[None] * len(FIGURES)))
         rows.append((strategy, "paper", *paper_figures(known)))
+    artwork_ids = [row["artwork_id"] for row in sample.artworks]
     return Table(
         "table_12",
         "Table 12: similarity of greedy pairs by pictures of the music",
         ("strategy", "whose", *FIGURES),
         tuple(rows),
         (_about(name, sample),),
+    ), Table(
+        "table_12_pairs",
+        "The pairs of table 12",
+        ("strategy", "track_id", "artwork_id", "similarity"),
+        tuple(
+            (strategy, track, artwork_ids[image], float(similarity))
+            for strategy, (tracks, matching) in found.items()
+            for track, image, similarity in zip(
+                tracks, matching.image, matching.similarity, strict=True
+            )
+            if image != UNPAIRED
+        ),
     )
 
 

@@ -1,10 +1,11 @@
-"""Figure 5: the share of artwork styles in each music genre.
+"""Figures 5 and 8: the share of artwork styles in each music genre.
 
-The paper's figure 8 is the same chart of the hundred pairs of appendix B.
+Figure 8 is of the hundred pairs of appendix B, by images generated from the music's captions.
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from artsound.compare.pictures import GENERATED
 from artsound.release.pairs import UNSAID
 from artsound.report.columns import beside, counted, usable
 from artsound.report.data import Data
@@ -69,7 +71,8 @@ def genre_figures(data: Data, folder: Path) -> tuple[list[Figure], list[Table]]:
     genres = beside(made["track_id"], data.tracks, "genres").combine_chunks()
     each, parents = pc.list_flatten(genres), pc.list_parent_indices(genres)
     coarse = shares(top, top, styles)
-    figures = [_top(coarse, folder, len(made))]
+    title = f"Figure 5: artwork styles in each top-level music genre (n = {len(made):,} pairs)"
+    figures = [_top(coarse, folder, "figure_5_top", title, "the released pairs")]
     tables = [
         _table("figure_5_top", "Figure 5: share of styles in each top-level genre (%)", coarse)
     ]
@@ -77,7 +80,31 @@ def genre_figures(data: Data, folder: Path) -> tuple[list[Figure], list[Table]]:
         fine = shares(each, top.take(parents), styles.take(parents))
         figures.append(_every(fine, folder, len(made)))
         tables.append(_table("figure_5", "Figure 5: share of styles in each genre (%)", fine))
+    if generated := _generated(data):
+        title = (
+            "Figure 8: artwork styles in each top-level music genre, paired by generated images"
+            f" (n = {int(generated.pairs.sum()):,} pairs)"
+        )
+        which = "the pairs of `artsound compare pairings` by images generated from captions"
+        figures.append(_top(generated, folder, "figure_8", title, which))
+        title = "Figure 8: share of styles in each top-level genre, by generated images (%)"
+        tables.append(_table("figure_8", title, generated))
     return figures, tables
+
+
+def _generated(data: Data) -> Shares | None:
+    """Return the shares of appendix B's pairs by generated images, if they were compared."""
+    path = data.path / "compare" / "table_12_pairs.csv"
+    if not path.is_file() or data.artworks is None or data.tracks is None:
+        return None
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["strategy"] == GENERATED]
+    if not rows:
+        return None
+    tracks = pa.chunked_array([pa.array([int(row["track_id"]) for row in rows], pa.int64())])
+    artworks = pa.chunked_array([pa.array([row["artwork_id"] for row in rows], pa.string())])
+    top = pc.fill_null(beside(tracks, data.tracks, "genre_top"), UNSAID)
+    return shares(top, top, pc.fill_null(beside(artworks, data.artworks, "style"), UNSAID))
 
 
 def shares(genres: Any, tops: Any, styles: Any) -> Shares:
@@ -114,7 +141,7 @@ def shares(genres: Any, tops: Any, styles: Any) -> Shares:
     return Shares(ordered, [group[name] for name in ordered], named, counts)
 
 
-def _top(found: Shares, folder: Path, pairs: int) -> Figure:
+def _top(found: Shares, folder: Path, name: str, title: str, which: str) -> Figure:
     height = 2.9 + 0.27 * len(found.genres)
     drawn = canvas(14, height)
     bars, heat = drawn.subplots(1, 2, width_ratios=(1, 1.5), sharey=True)
@@ -141,10 +168,10 @@ def _top(found: Shares, folder: Path, pairs: int) -> Figure:
     return save(
         drawn,
         Figure(
-            "figure_5_top",
-            f"Figure 5: artwork styles in each top-level music genre (n = {pairs:,} pairs)",
-            "Share of artwork styles among the released pairs of each top-level genre, whose number"
-            " of pairs stands behind its name. Left: the most frequent styles, the others together"
+            name,
+            title,
+            f"Share of artwork styles among {which} of each top-level genre, whose number of pairs"
+            " stands behind its name. Left: the most frequent styles, the others together"
             " in grey. Right: every style, darker for a larger share, white for"
             " none.",
         ),

@@ -48,6 +48,7 @@ def test_tables_of_the_sample(built: Workspace, tmp_path: Path) -> None:
     table12 = [row for row in _rows(out / "table_12.csv") if row["whose"] != "paper"]
     assert [row["n"] for row in table12] == ["5", "5", "5"]
     assert table12[2]["whose"] == "ours, images by sd3"
+    assert len(_rows(out / "table_12_pairs.csv")) == 15
     beyond = _rows(out / "pairings_beyond.csv")
     assert all(float(row["optimal p1"]) >= float(row["greedy p1"]) for row in beyond[:1])
     images = sorted((out / "generated").iterdir())

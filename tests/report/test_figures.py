@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from artsound.compare.pictures import GENERATED
 from artsound.report.app import write_numbers
 from artsound.report.curves import Curve
 from artsound.report.data import open_data
 from artsound.report.figures import steps, style
-from artsound.report.genre_figures import shares
+from artsound.report.genre_figures import genre_figures, shares
 from artsound.report.similarity_figures import RANGES, similarity_figures
 from tests.report.synthetic import write_report_workspace
 
@@ -98,3 +99,18 @@ def test_few_or_equal_similarities_are_drawn(tmp_path: Path, values: list[float]
 def test_histograms_have_more_bars_for_more_values() -> None:
     assert [len(steps(0, 1, count)) - 1 for count in (1, 100, 10**6)] == [8, 20, 60]
     assert np.all(np.diff(steps(2, 2, 5)) > 0)
+
+
+def test_figure_8_is_drawn_of_what_was_compared(tmp_path: Path) -> None:
+    work = write_report_workspace(tmp_path / "w", pairs=20, artworks=24, dimension=4, shard=24)
+    made = work.read("pairs/image_audio").slice(0, 12).to_pylist()
+    lines = ["strategy,track_id,artwork_id,similarity"]
+    for strategy in (GENERATED, "artwork-spectrogram"):
+        lines += [f"{strategy},{row['track_id']},{row['artwork_id']},0.5" for row in made]
+    (work.root / "compare").mkdir()
+    (work.root / "compare" / "table_12_pairs.csv").write_text("\n".join(lines))
+    figures, tables = genre_figures(open_data(work.root), tmp_path)
+    [drawn] = [figure for figure in figures if figure.name == "figure_8"]
+    assert "(n = 12 pairs)" in drawn.title
+    assert (tmp_path / "figure_8.svg").is_file()
+    assert "figure_8" in {table.name for table in tables}

@@ -109,7 +109,7 @@ class MediaFolder:
             small = image.copy()
             small.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
             buffer = io.BytesIO()
-            small.save(buffer, "WEBP", quality=_QUALITY, method=4)
+            small.save(buffer, "WEBP", quality=_QUALITY, method=2)
             write_atomically(self._path(stem, size), buffer.getvalue())
             written += buffer.tell()
             made_large |= size == "l"
