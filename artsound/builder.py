@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,14 @@ def _claim(build: Build, plan: list[Stage], redo_from: str | None) -> None:
         return
     begun = build.workspace.description()
     changes = _differences(_comparable(begun), _comparable(wanted))
-    changes += _other_weights(begun.get("models", {}), _recorded(build))
+    changes += [
+        change
+        for stage in plan
+        if build.workspace.shards(stage.table)  # nothing is lost where nothing is made
+        for change in _other_weights(
+            _of(stage, build.recipe, begun.get("models", {})), _recorded(build)
+        )
+    ]
     if redo_from is None:
         if changes:
             raise UsageError(
@@ -197,18 +205,25 @@ def _shaping(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _other_weights(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the models whose weights are others than those that the workspace was begun with."""
-    return [
-        f"the weights of {name.partition('/')[2]}:"
-        f" {_weights(before[name], now[name])} -> {_weights(now[name], before[name])}"
-        for name in sorted(before.keys() & now.keys())
-        if _weights(before[name], now[name]) != _weights(now[name], before[name])
-    ]
+    changes = []
+    for name in sorted(before.keys() & now.keys()):
+        old, new = _weights(before[name], now[name]), _weights(now[name], before[name])
+        if old != new:
+            changes.append(
+                f"the weights of {name.partition('/')[2]}: {_short(old)} -> {_short(new)}"
+            )
+    return changes
 
 
 def _weights(identity: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, str]:
     """Return what is known of weights, less what is not known on the other side."""
     mine, theirs = identity["weights"], other["weights"]
     return {part: mine[part] for part in mine if mine[part] and theirs.get(part)}
+
+
+def _short(weights: Mapping[str, str]) -> str:
+    """Return weights for people: checksums and commits by their first digits."""
+    return ", ".join(re.sub(r"[0-9a-f]{40,64}", lambda m: m[0][:12], w) for w in weights.values())
 
 
 def _of(stage: Stage, recipe: Recipe, models: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,9 @@ def build(
         redo_from=redo_from,
         progress=Progress(quiet=quiet),
     )
-    _out.print(f"built {out}; next: artsound release {out} --out DIR", soft_wrap=True)
+    after = f"built {out} until {until}" if until else f"built {out}"
+    then = "the same without --until" if until else f"artsound release {out} --out DIR"
+    _out.print(f"{after}; next: {then}", soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]artsound status work[/]")

@@ -9,6 +9,7 @@ from artsound.models import registry, weights
 from artsound.models.entry import Entry, Weights
 from artsound.models.registry import Models
 from artsound.models.setup import Setup
+from artsound.models.whole import check_whole
 from artsound.release.terms import non_commercial
 from artsound.stage import Build, Stage
 
@@ -46,11 +47,11 @@ def prepare(models: Models, wanted: Iterable[tuple[str, str]], say: Say) -> None
         for companion in ["", *entry.companions] if entry.weights else []:
             source = setup.weights(companion)
             if source is None or source.page:
-                setup.checkpoint(companion)
+                check_whole(setup.checkpoint(companion))
             else:
                 downloads.append((name, source, companion))
     for name, source, companion in downloads:
-        weights.pull(name, source, companion, say)
+        check_whole(weights.pull(name, source, companion, say))
 
 
 def prepare_stages(

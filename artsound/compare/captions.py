@@ -44,14 +44,15 @@ class Captioned:
 
     Attributes:
         model: its registry name.
-        seconds: what captioning and scoring took an item.
+        seconds: what captioning and scoring took an item, those of the first part apart, in which
+            models warm up; None where there is no second part.
         captions: by item, in order; None where the model failed.
         scores: of each caption, by column name; empty where there are none.
         issues: of each caption, codes of `Issue`.
     """
 
     model: str
-    seconds: float
+    seconds: float | None
     captions: Mapping[str, str | None]
     scores: Sequence[Mapping[str, float | None]]
     issues: Sequence[Sequence[str]]
@@ -277,7 +278,7 @@ def chosen(
 
 
 def _captioned(
-    model: str, keys: Sequence[str], outcomes: Sequence[Outcome], seconds: float
+    model: str, keys: Sequence[str], outcomes: Sequence[Outcome], seconds: float | None
 ) -> Captioned:
     attempts = [outcome.attempts[0] for outcome in outcomes]
     judged = [attempt.judgement for attempt in attempts if attempt.judgement]
@@ -295,15 +296,18 @@ def _in_parts(
     count: int,
     progress: Progress,
     run: Callable[[slice], Sequence[T]],
-) -> tuple[list[T], float]:
+) -> tuple[list[T], float | None]:
     """Run over `count` items in parts, with progress; returns results and seconds an item."""
     made: list[T] = []
     progress(what, 0, count)
     began = time.perf_counter()
     for start in range(0, count, _PART):
+        if start == _PART:
+            began = time.perf_counter()
         made += run(slice(start, min(start + _PART, count)))
         progress(what, len(made), count)
-    return made, (time.perf_counter() - began) / max(count, 1)
+    warm = count - _PART
+    return made, (time.perf_counter() - began) / warm if warm > 0 else None
 
 
 def _segments(build: Build, sample: Sample) -> list[Track]:

@@ -78,7 +78,12 @@ class Setup:
         path = Path(given).expanduser()
         if not path.exists():
             key = f"companions.{companion}" if companion else "checkpoint"
-            raise UsageError(f"models.{self.name}.{key} = {given!r}: no such file or folder")
+            known = self.entry.companions[companion] if companion else self.entry.weights
+            source = f"; they come from {known.source}" if known else ""
+            raise UsageError(
+                f"models.{self.name}.{key} = {given!r}: no such file or folder; say where the"
+                f" weights are{source}"
+            )
         return path
 
     def endpoint(self) -> str:
