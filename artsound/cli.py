@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from artsound import __version__
+from artsound.commands import run
 from artsound.compare.app import app as compare_app
 from artsound.errors import ArtsoundError
 from artsound.needs_app import app as models_app
 from artsound.report.app import EPILOG as REPORT_EPILOG
 from artsound.report.app import report
-from artsound.stopping import Stopped, ignore_signals, stop_on_signals
 
 if TYPE_CHECKING:
     from artsound.release.configs import Written
@@ -61,7 +61,7 @@ def _app(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Take the options that come before a command; `_run` looks for `--debug` itself."""
+    """Take the options that come before a command; `commands.run` looks for `--debug` itself."""
 
 
 @app.command(epilog="Example: [bold]artsound sample sources[/]")
@@ -385,35 +385,7 @@ def _note(line: str) -> None:
 
 def main() -> None:
     """Run the command line: exit code 0 done, 1 the job failed, 2 the command line is wrong."""
-    sys.exit(_run(app))
-
-
-def _run(command: typer.Typer) -> int:
-    debug = "--debug" in sys.argv[1:]
-    # The flag may stand anywhere, also behind the command that it is needed for.
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    stop_on_signals()
-    try:
-        command(args=arguments)  # ends in SystemExit, with 2 for a wrong command line
-    except Stopped as stopped:
-        ignore_signals()
-        if debug:
-            raise
-        return _fail("stopped; run the same command again to continue", stopped.exit_code)
-    except (ArtsoundError, OSError) as error:
-        if debug:
-            raise
-        if isinstance(error, ArtsoundError):
-            return _fail(str(error), error.exit_code)
-        return _fail(f"{error}: check the path, its permissions and the free space", 1)
-    return 0
-
-
-def _fail(message: str, code: int) -> int:
-    Console(stderr=True, highlight=False).print(
-        f"artsound: {message}", soft_wrap=True, markup=False, style="red"
-    )
-    return code
+    sys.exit(run(app, "artsound"))
 
 
 if __name__ == "__main__":

@@ -212,6 +212,8 @@ def test_no_server_outlives_its_build(
         stdout=subprocess.PIPE,
         cwd=ROOT,
         text=True,
+        # Tests that run in the background of a shell would hand down that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert build.stdout is not None
     keeper = int(build.stdout.readline())
