@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,11 @@ _LATEX: Final = str.maketrans(
         ">": r"\textgreater{}",
     }
 )
+# What Markdown or HTML in it would read as more than a letter. `_` is plain within a word, and `&`
+# where it begins no entity.
+_MARKDOWN: Final = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
+_ENTITY: Final = re.compile(r"&(?=#?\w+;)")
+_CODE: Final = re.compile(r"(`[^`]+`)")
 _PIPE: Final = 160  # how wide tables are where no terminal says so
 
 
@@ -66,18 +72,19 @@ class Table:
         return buffer.getvalue()
 
     def markdown(self) -> str:
-        """Return the table as Markdown, with its title and notes."""
-        head = f"| {' | '.join(self.columns)} |"
+        """Return the table as Markdown, with its title and notes; `code` in notes stays code."""
+        head = f"| {' | '.join(_markdown(column) for column in self.columns)} |"
         rule = f"|{'|'.join(' --- ' if text else ' ---: ' for text in self.texts)}|"
-        rows = [f"| {' | '.join(shown(cell) for cell in row)} |" for row in self.rows]
-        notes = [f"\n{note}" for note in self.notes]
-        return "\n".join([f"**{self.title}**\n", head, rule, *rows, *notes]) + "\n"
+        rows = [f"| {' | '.join(_markdown(shown(cell)) for cell in row)} |" for row in self.rows]
+        notes = [f"\n{_prose(note)}" for note in self.notes]
+        title = f"**{_prose(self.title)}**\n"
+        return "\n".join([title, head, rule, *rows, *notes]) + "\n"
 
     def latex(self) -> str:
         """Return the table as a LaTeX `table` with booktabs' rules, its notes under it."""
         align = "".join("l" if text else "r" for text in self.texts)
-        head = " & ".join(_latex(column) for column in self.columns)
-        rows = [" & ".join(_latex(shown(cell, "")) for cell in row) for row in self.rows]
+        head = _latex_row(self.columns)
+        rows = [_latex_row([shown(cell) for cell in row]) for row in self.rows]
         notes = [rf"\\[2pt] \footnotesize {_latex(note)}" for note in self.notes]
         lines = [
             r"\begin{table}",
@@ -108,7 +115,7 @@ class Table:
                 overflow="fold" if text else "ellipsis",
             )
         for row in self.rows:
-            table.add_row(*(Text(shown(cell, "")) for cell in row))
+            table.add_row(*(Text(shown(cell)) for cell in row))
         return table
 
 
@@ -124,18 +131,41 @@ def show_tables(tables: Sequence[Table]) -> None:
         console.print()
 
 
-def shown(cell: Cell, bar: str = "\\") -> str:
-    """Return a cell as people read it: numbers to four digits, `bar` before a `|` of Markdown's."""
+def shown(cell: Cell) -> str:
+    """Return a cell as people read it: numbers to four digits, nothing for nothing."""
     if cell is None:
         return ""
     if isinstance(cell, float):
         return f"{cell:.4f}"
-    return f"{cell:,}" if isinstance(cell, int) else cell.replace("|", f"{bar}|")
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def _line(text: str) -> str:
+    """Return a text without line ends, which would end a row, or a paragraph in a caption."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", text)
+
+
+def _markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
+    escaped = _MARKDOWN.sub(r"\\\g<0>", _line(text))
+    return _ENTITY.sub("&amp;", escaped).replace("<", "&lt;")
+
+
+def _prose(text: str) -> str:
+    """Return a text that Markdown shows as it is but for `code`."""
+    parts = _CODE.split(_line(text))
+    return "".join(part if at % 2 else _markdown(part) for at, part in enumerate(parts))
 
 
 def _latex(text: str) -> str:
     """Return a text with what LaTeX takes for commands escaped."""
-    return text.translate(_LATEX)
+    return _line(text).translate(_LATEX)
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    """Return a row; what begins one is no option of the line end or the rule before it."""
+    row = " & ".join(_latex(cell) for cell in cells)
+    return f"{{}}{row}" if row.lstrip().startswith(("[", "*")) else row
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:

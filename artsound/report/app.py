@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from artsound.errors import UsageError
+from artsound.report.progress import Progress, shown_progress, steps, unheard
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from artsound.report.data import Data
     from artsound.report.figures import Figure
+    from artsound.report.own import OwnFiles
     from artsound.table import Table
-
-# Called with (what, done, total).
-Progress = Callable[[str, int, int], None]
 
 EPILOG: Final = (
     "Examples:\n\n"
@@ -41,7 +35,6 @@ _PRINTED: Final = (
     "near_duplicate_images",
     "rejected",
 )
-_WRITTEN: Final = {"tables": (".csv", ".md", ".tex"), "figures": (".svg", ".png")}
 
 
 @dataclass(frozen=True)
@@ -61,10 +54,6 @@ class Report:
     missing: tuple[str, ...]
 
 
-def _unheard(what: str, done: int, total: int) -> None:
-    """Stand for a `Progress` where nobody looks."""
-
-
 def write_report(
     data: Data,
     out: Path,
@@ -72,12 +61,12 @@ def write_report(
     pairs: int = 5000,
     seed: int = 0,
     media: bool = True,
-    progress: Progress = _unheard,
+    progress: Progress = unheard,
 ) -> Report:
     """Write the report: `tables/`, `figures/` and `index.html` with what it needs.
 
-    The same data give the same bytes. Tables and figures of an earlier report in the same folder
-    that are not written again are removed; nothing else in it is touched.
+    The same data give the same bytes. What an earlier report wrote into the same folder and this
+    one does not write again is removed; nothing else in it is touched (`own`).
 
     Args:
         data: a workspace or a release.
@@ -88,45 +77,55 @@ def write_report(
         progress: called with (what, done, total).
 
     Raises:
-        UsageError: `out` is a file, or lies in the release that is reported on.
-        ArtsoundError: a file of the workspace is not what its stage wrote.
+        UsageError: `out` is a file, belongs to a workspace or a release, or has files in it that
+            no report wrote.
+        ArtsoundError: a file of the workspace is not what its stage wrote, or `out` cannot be
+            written to.
     """
+    from artsound.report.own import own_files
     from artsound.report.page import write_page
 
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: choose another --out")
-    if data.kind == "release" and out.resolve().is_relative_to(data.path.resolve()):
-        raise UsageError(f"{out} is in the release {data.path}: choose an --out outside of it")
-    tables, figures = write_numbers(data, out, progress)
-    page = write_page(
-        data,
-        out,
-        pairs=pairs,
-        seed=seed,
-        media=media,
-        tables=tables,
-        figures=figures,
-        progress=progress,
-    )
+    with own_files(out) as own:
+        tables, figures = _write_numbers(data, own, progress)
+        page = write_page(
+            data,
+            own,
+            pairs=pairs,
+            seed=seed,
+            media=media,
+            tables=tables,
+            figures=figures,
+            progress=progress,
+        )
     return Report(page, tuple(tables), tuple(figures), data.missing)
 
 
 def write_numbers(
-    data: Data, out: Path, progress: Progress = _unheard
+    data: Data, out: Path, progress: Progress = unheard
 ) -> tuple[list[Table], list[Figure]]:
-    """Write the report's tables and figures; returns them in their order.
+    """Write the report's tables and figures and no page; returns them in their order.
 
     Args:
         data: a workspace or a release.
-        out: the report's folder.
+        out: the report's folder; an earlier report's page in it is removed.
         progress: called with (what, done, total).
 
     Raises:
-        ArtsoundError: a file of the workspace is not what its stage wrote.
+        UsageError: as `write_report`.
+        ArtsoundError: as `write_report`.
     """
+    from artsound.report.own import own_files
+
+    with own_files(out) as own:
+        return _write_numbers(data, own, progress)
+
+
+def _write_numbers(
+    data: Data, own: OwnFiles, progress: Progress
+) -> tuple[list[Table], list[Figure]]:
     from artsound.report.caption_tables import captions_of
     from artsound.report.curves import curves
-    from artsound.report.figures import style
+    from artsound.report.figures import paths, style
     from artsound.report.genre_figures import genre_figures
     from artsound.report.score_figures import score_figures
     from artsound.report.similarity_figures import similarity_figures
@@ -134,51 +133,27 @@ def write_numbers(
     from artsound.table import write_tables
     from artsound.workspace import write_atomically
 
-    with _steps(progress) as say:
+    with steps(progress) as say:
         found = curves(data, say)
         tables = report_tables(data, found, say)
         say("figures")
-        folder = out / "figures"
+        folder = own.root / "figures"
         with style():
             figures = similarity_figures(found, folder, data.recipe.pairing.embedder)
             figures += score_figures(list(captions_of(data)), folder)
             shares, numbers = genre_figures(data, folder)
             figures += shares
+        for figure in figures:
+            own.add(*paths(figure, folder))
         say("tables")
         # The numbers behind a figure are too wide for the page; they are files of their own.
         written = [*tables, *numbers]
-        write_tables(written, out / "tables")
+        own.add(*write_tables(written, own.root / "tables"))
         for table in written:
-            write_atomically(out / "tables" / f"{table.name}.tex", table.latex().encode())
-        _sweep(out, {"tables": written, "figures": figures})
+            path = own.root / "tables" / f"{table.name}.tex"
+            write_atomically(path, table.latex().encode())
+            own.add(path)
     return tables, figures
-
-
-def _sweep(out: Path, written: dict[str, list[Table] | list[Figure]]) -> None:
-    """Remove what an earlier report wrote and this one did not."""
-    for folder, suffixes in _WRITTEN.items():
-        names = {one.name for one in written[folder]}
-        for path in (out / folder).glob("*"):
-            if path.suffix in suffixes and path.stem not in names:
-                path.unlink()
-
-
-@contextlib.contextmanager
-def _steps(progress: Progress) -> Iterator[Callable[[str], None]]:
-    """Give a function that says what begins, which ends what began before."""
-    begun: list[str] = []
-
-    def end() -> None:
-        if begun:
-            progress(begun[-1], 1, 1)
-
-    def say(what: str) -> None:
-        end()
-        begun.append(what)
-        progress(what, 0, 1)
-
-    yield say
-    end()
 
 
 def report(
@@ -210,7 +185,7 @@ def report(
 
     data = open_data(path, artworks=artworks, tracks=tracks)
     folder = out or (path / "report" if data.kind == "workspace" else Path("report"))
-    with _bar(quiet=quiet) as bar:
+    with shown_progress(quiet=quiet) as bar:
         done = write_report(data, folder, pairs=pairs, seed=seed, media=media, progress=bar)
     console = Console(highlight=False)
     if not quiet:
@@ -220,22 +195,6 @@ def report(
             soft_wrap=True,
             markup=False,
         )
-    for line in done.missing:
-        console.print(f"missing: {line}", soft_wrap=True, markup=False)
+        for line in done.missing:
+            console.print(f"missing: {line}", soft_wrap=True, markup=False)
     console.print(f"open {done.page}", soft_wrap=True, markup=False)
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Progress]:
-    """Give a `Progress` that is shown on standard error."""
-    from rich.progress import Progress as Bars
-
-    with Bars(transient=True, console=Console(stderr=True), disable=quiet) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def bar(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield bar

@@ -119,6 +119,7 @@ def _rejected(data: Data) -> Table:
     tables = {
         "artworks": data.artworks,
         "tracks": data.tracks,
+        **data.statuses,
         **{name: getattr(data, name) for name in _CAPTIONS},
         **{f"pairs/{strategy}": table for strategy, table in data.pairs.items()},
     }
@@ -148,6 +149,11 @@ def _rejected(data: Data) -> Table:
         tuple(rows),
         (
             "Rejected: the source's file is unusable. Failed: a model gave up. Unpaired: no artwork"
-            " was left for the track.",
+            " was left for the track."
+            + (
+                ""
+                if data.kind == "workspace"
+                else " A release does not have the segments' captions and the embeddings."
+            ),
         ),
     )

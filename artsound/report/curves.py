@@ -19,14 +19,18 @@ from artsound.pairing.matching import Method
 from artsound.pairing.strategies import STRATEGIES
 from artsound.report.columns import by_order
 from artsound.report.data import Data
+from artsound.report.progress import Say
 from artsound.table import Cell, Table
-
-Say = Callable[[str], None]
 
 # Tracks times artworks: up to here an optimal assignment takes seconds.
 LARGEST: Final = 4_000_000
 _TENTHS: Final = 10
 _COMPARED: Final[tuple[Method, ...]] = ("greedy", "optimal")
+
+
+def strategy_label(strategy: str) -> str:
+    """Return a strategy as people read it: what of the artwork, and what of the music."""
+    return " – ".join(what.replace("_", " ") for what in STRATEGIES[strategy])  # noqa: RUF001
 
 
 @dataclass(frozen=True)

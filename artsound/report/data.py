@@ -6,7 +6,7 @@ captions together and which no table of the report needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,9 @@ from artsound.release.manifest import NAME as MANIFEST
 from artsound.release.manifest import read_manifest
 from artsound.release.splits import assign_splits
 from artsound.release.tables import DEFAULT, by_config, parts
+from artsound.report.compared import compared_missing
 from artsound.report.media import Media, NoMedia, Place, ReleaseMedia, SourceMedia
+from artsound.report.missing import stages_missing
 from artsound.report.released import attempts_of, halves, read_config, read_part
 from artsound.report.vectors import read_unit_vectors
 from artsound.schema import Status
@@ -52,6 +54,8 @@ class Data:
         pairs: by strategy, columns of `schema.PAIRS`. Of a release, the released strategy's are
             those that it has; a release by licence leaves some out.
         splits: the split of each artwork of the released pairs.
+        statuses: `status` and `reason` of further tables, by name: the segments' captions and the
+            embeddings. A release has neither.
         missing: what is not there, a sentence each.
     """
 
@@ -68,6 +72,7 @@ class Data:
     audio_caption_attempts: pa.Table | None = None
     pairs: Mapping[str, pa.Table] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, pa.Table] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     media: Media = field(default_factory=NoMedia, repr=False, compare=False)
 
@@ -136,12 +141,14 @@ def open_data(path: Path, *, artworks: Path | None = None, tracks: Path | None =
 
 def _open_workspace(workspace: Workspace, given: Mapping[str, Path | None]) -> Data:
     begun = workspace.description()
+    for name in ("recipe", "where", "shards"):
+        if not isinstance(begun.get(name, None if name == "recipe" else {}), dict):
+            raise ArtsoundError(
+                f"{workspace.root}/workspace.json has no {name}: restore it, or build in a new"
+                " folder"
+            )
     recipe = Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json")
-    missing = []
-    for stage in status(workspace):
-        if stage.state != "done":
-            how = "is built only in part" if stage.state == "partly" else "is not built"
-            missing.append(f"{stage.table} {how}: run `artsound build` again, it continues.")
+    stages = status(workspace)
     names = (
         "artworks",
         "tracks",
@@ -156,10 +163,18 @@ def _open_workspace(workspace: Workspace, given: Mapping[str, Path | None]) -> D
         for strategy in STRATEGIES
         if (table := _table(workspace, f"pairs/{strategy}")) is not None
     }
+    missing = stages_missing(workspace, stages)
+    missing += compared_missing(workspace.root, tables["artworks"], tables["tracks"])
     where = {name: given[name] or Path(at) for name, at in begun.get("where", {}).items()}
     for name, at in where.items():
         if not at.exists():
             missing.append(f"The {name} source {at} is not there: say --{name} PATH for its media.")
+    statuses = {
+        stage.table: table
+        for stage in stages
+        if stage.table.startswith(("segment_captions", "embeddings/"))
+        and (table := _table(workspace, stage.table, ("status", "reason"))) is not None
+    }
     media = SourceMedia(
         workspace,
         recipe,
@@ -177,19 +192,21 @@ def _open_workspace(workspace: Workspace, given: Mapping[str, Path | None]) -> D
         **tables,
         pairs=pairs,
         splits=_splits(recipe, pairs.get(released)),
+        statuses=statuses,
         missing=tuple(missing),
         media=media,
     )
 
 
-def _table(workspace: Workspace, name: str) -> pa.Table | None:
+def _table(
+    workspace: Workspace, name: str, columns: Sequence[str] | None = None
+) -> pa.Table | None:
     """Return a workspace's table as far as it is built; None if it is not begun."""
     shards = workspace.shards(name)
     if not shards:
         return None
-    return pa.concat_tables(
-        [read_part(workspace.part(name, shard)) for shard in shards], promote_options="default"
-    )
+    tables = [read_part(workspace.part(name, shard), columns) for shard in shards]
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def _files(table: pa.Table | None, key: str) -> dict[Any, tuple[str, str]]:
@@ -231,6 +248,10 @@ def _open_release(path: Path) -> Data:
     ]
     if not all("image" in part.schema.names for part in default):
         missing.append("The release has no media: fill it with `artsound hydrate`.")
+    missing.append(
+        "A release has no embeddings, segments' captions or comparisons: for hubness, the cosine of"
+        " images and table 12 report on the workspace."
+    )
     released = recipe.pairing.released
     pairs = {
         strategy: table
@@ -272,6 +293,6 @@ def _open_release(path: Path) -> Data:
         attempts_of(attempts, "audio", schema.AUDIO_CAPTION_ATTEMPTS),
         pairs,
         splits,
-        tuple(missing),
-        ReleaseMedia(default, recipe),
+        missing=tuple(missing),
+        media=ReleaseMedia(default, recipe),
     )

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from artsound.report.caption_tables import captions_of
 from artsound.report.columns import percent, usable
-from artsound.report.curves import Say
 from artsound.report.data import Data
 from artsound.report.near_duplicates import (
     PERMUTATIONS,
@@ -20,6 +19,7 @@ from artsound.report.near_duplicates import (
     group_sizes,
     normalised,
 )
+from artsound.report.progress import Say
 from artsound.table import Cell, Table
 
 JACCARD: Final = 0.8
@@ -72,8 +72,9 @@ def _images(data: Data, say: Say) -> Table:
         sizes = group_sizes(alike_vectors(found[1], COSINE))
         rows.append(_row(f"cosine {COSINE} or more", len(found[0]), sizes))
         notes += (
-            f" Cosine: of the embeddings by {name}, found by hashing, which misses about one in a"
-            " hundred pairs at the threshold itself; groups are joined by neighbours."
+            f" Cosine: of the embeddings by {name}, found by hashing. On made-up embeddings that"
+            " missed no pair at the threshold where they were spread evenly, and up to one in"
+            " twenty where they were in tight clusters. Groups are joined by neighbours."
         )
     elif rows:
         notes += " Embeddings, which find copies of another size, are not here."

@@ -95,11 +95,17 @@ def canvas(width: float, height: float) -> Drawn:
 def save(drawn: Drawn, figure: Figure, folder: Path) -> Figure:
     """Write a figure as SVG and PNG without dates or versions, and return it."""
     drawn.suptitle(figure.title, x=0.01, ha="left", fontweight="bold")
-    for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+    without: tuple[dict[str, Any], ...] = ({"Date": None, "Creator": None}, {"Software": None})
+    for path, metadata in zip(paths(figure, folder), without, strict=True):
         buffer = io.BytesIO()
-        drawn.savefig(buffer, format=suffix, dpi=_DPI, metadata=metadata)
-        write_atomically(folder / f"{figure.name}.{suffix}", buffer.getvalue())
+        drawn.savefig(buffer, format=path.suffix[1:], dpi=_DPI, metadata=metadata)
+        write_atomically(path, buffer.getvalue())
     return figure
+
+
+def paths(figure: Figure, folder: Path) -> tuple[Path, Path]:
+    """Return the files of a figure: SVG and PNG."""
+    return folder / f"{figure.name}.svg", folder / f"{figure.name}.png"
 
 
 def steps(low: float, high: float, count: int) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ Figure 8 is of the hundred pairs of appendix B, by images generated from the mus
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from artsound.compare.pictures import GENERATED
 from artsound.release.pairs import UNSAID
 from artsound.report.columns import beside, counted, usable
+from artsound.report.compared import compared_pairs
 from artsound.report.data import Data
 from artsound.report.figures import COLOURS, REST, SCALE, Figure, canvas, save
 from artsound.table import Cell, Table
@@ -31,6 +31,7 @@ _NAMED: Final = 6  # styles with a colour of their own
 _SCREEN: Final = 40  # genres that one sees at a time
 _LOG: Final = 100  # pairs of the largest genre, from which on bars need a log scale
 _LONG: Final = 30  # letters of a name that fit
+_ONCE: Final = "a track counts once, in its top-level genre."
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,18 @@ def genre_figures(data: Data, folder: Path) -> tuple[list[Figure], list[Table]]:
     title = f"Figure 5: artwork styles in each top-level music genre (n = {len(made):,} pairs)"
     figures = [_top(coarse, folder, "figure_5_top", title, "the released pairs")]
     tables = [
-        _table("figure_5_top", "Figure 5: share of styles in each top-level genre (%)", coarse)
+        _table(
+            "figure_5_top",
+            "Figure 5: share of styles in each top-level genre (%)",
+            coarse,
+            f"Of the released pairs; {_ONCE}",
+        )
     ]
     if len(each):
         fine = shares(each, top.take(parents), styles.take(parents))
         figures.append(_every(fine, folder, len(made)))
-        tables.append(_table("figure_5", "Figure 5: share of styles in each genre (%)", fine))
+        note = "Of the released pairs; a track counts in each of its genres."
+        tables.append(_table("figure_5", "Figure 5: share of styles in each genre (%)", fine, note))
     if generated := _generated(data):
         title = (
             "Figure 8: artwork styles in each top-level music genre, paired by generated images"
@@ -88,21 +95,17 @@ def genre_figures(data: Data, folder: Path) -> tuple[list[Figure], list[Table]]:
         which = "the pairs of `artsound compare pairings` by images generated from captions"
         figures.append(_top(generated, folder, "figure_8", title, which))
         title = "Figure 8: share of styles in each top-level genre, by generated images (%)"
-        tables.append(_table("figure_8", title, generated))
+        tables.append(_table("figure_8", title, generated, f"Of {which}; {_ONCE}"))
     return figures, tables
 
 
 def _generated(data: Data) -> Shares | None:
     """Return the shares of appendix B's pairs by generated images, if they were compared."""
-    path = data.path / "compare" / "table_12_pairs.csv"
-    if not path.is_file() or data.artworks is None or data.tracks is None:
+    rows = compared_pairs(data, GENERATED)
+    if not rows or data.artworks is None or data.tracks is None:
         return None
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["strategy"] == GENERATED]
-    if not rows:
-        return None
-    tracks = pa.chunked_array([pa.array([int(row["track_id"]) for row in rows], pa.int64())])
-    artworks = pa.chunked_array([pa.array([row["artwork_id"] for row in rows], pa.string())])
+    tracks = pa.chunked_array([pa.array([track for track, _ in rows], pa.int64())])
+    artworks = pa.chunked_array([pa.array([artwork for _, artwork in rows], pa.string())])
     top = pc.fill_null(beside(tracks, data.tracks, "genre_top"), UNSAID)
     return shares(top, top, pc.fill_null(beside(artworks, data.artworks, "style"), UNSAID))
 
@@ -261,7 +264,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 
 
-def _table(name: str, title: str, found: Shares) -> Table:
+def _table(name: str, title: str, found: Shares, note: str) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (genre, group, int(pairs), *(float(value) for value in row))
         for genre, group, pairs, row in zip(
@@ -273,5 +276,5 @@ def _table(name: str, title: str, found: Shares) -> Table:
         title,
         ("genre", "top-level genre", "pairs", *found.styles),
         tuple(rows),
-        ("Of the released pairs; a track counts in each of its genres.",),
+        (note,),
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,28 +15,15 @@ from artsound.compare.pairings import figures as similarity_figures
 from artsound.pairing.neighbours import occurrences
 from artsound.pairing.strategies import STRATEGIES
 from artsound.report.columns import by_order, percent
-from artsound.report.curves import Curve, Say, curves_table
+from artsound.report.compared import compared_tables
+from artsound.report.curves import Curve, curves_table
 from artsound.report.data import Data
+from artsound.report.progress import Say
 from artsound.table import Cell, Table
 
 # What a report takes seconds for: all tracks up to this many similarities, else some tracks.
 _WHOLE: Final = 50_000_000
 _QUERIES: Final = 1000
-# Made by `artsound compare pairings`: (file, title, note).
-_COMPARED: Final = (
-    (
-        "table_12",
-        "Table 12: similarity of greedy pairs by pictures of the music",
-        "As `artsound compare pairings` found; ours are by the recipe's embedder, the paper's by"
-        " CLIP.",
-    ),
-    (
-        "pairings_beyond",
-        "Optimal against greedy, whole",
-        "As `artsound compare pairings` found. p1 and p5: the similarity that 1 and 5 % of the"
-        " pairs do not reach.",
-    ),
-)
 
 
 def pair_tables(data: Data, found: list[Curve], say: Say) -> list[Table]:
@@ -49,13 +34,7 @@ def pair_tables(data: Data, found: list[Curve], say: Say) -> list[Table]:
     hubs = _hubness(data, say)
     if hubs.rows:
         tables.append(hubs)
-    if data.kind == "workspace":
-        tables += [
-            _recorded(data.path / "compare" / f"{name}.csv", name, title, note)
-            for name, title, note in _COMPARED
-            if (data.path / "compare" / f"{name}.csv").is_file()
-        ]
-    return tables
+    return [*tables, *compared_tables(data)]
 
 
 def _table_5(data: Data) -> Table:
@@ -144,22 +123,3 @@ def _queries(data: Data, strategy: str) -> NDArray[np.float32] | None:
         return found[1]
     random = np.random.default_rng(0)
     return found[1][np.sort(random.choice(every, _QUERIES, replace=False))]
-
-
-def _recorded(path: Path, name: str, title: str, note: str) -> Table:
-    with path.open(newline="", encoding="utf-8") as stream:
-        head, *rows = csv.reader(stream)
-    cells = tuple(tuple(_cell(text) for text in row) for row in rows)
-    return Table(name, title, tuple(head), cells, (note,))
-
-
-def _cell(text: str) -> Cell:
-    """Return a CSV's cell as the number that it was written from."""
-    if not text:
-        return None
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

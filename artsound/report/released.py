@@ -17,15 +17,20 @@ _WITHOUT: Final = "prompt"
 _CAPTION: Final = "caption_"
 
 
-def read_part(path: Path) -> pa.Table:
+def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file without prompts.
+
+    Args:
+        path: the file.
+        columns: which it is to have, as far as it has them; all if None.
 
     Raises:
         ArtsoundError: it is damaged.
     """
     try:
         names = pq.read_schema(path).names
-        return pq.read_table(path, columns=[name for name in names if name != _WITHOUT])
+        wanted = [name for name in columns or names if name in names and name != _WITHOUT]
+        return pq.read_table(path, columns=wanted)
     except (OSError, pa.ArrowException) as error:
         first = str(error).partition("\n")[0]
         raise ArtsoundError(f"{path} cannot be read ({first}): restore or make it again") from error

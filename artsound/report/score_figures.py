@@ -122,7 +122,8 @@ def _attempts(found: Sequence[Captions], folder: Path) -> Figure:
             "attempts_used",
             "Attempts used until a caption was kept",
             "How many captions were kept after so many attempts, and whether the caption that was"
-            " kept reaches the threshold; the last bar has those that never did.",
+            " kept reaches the threshold. Those that never did used every attempt, so they are in"
+            " the last bar, beside those that did at the last.",
         ),
         folder,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artsound import paper
-from artsound.report.curves import Curve
+from artsound.report.curves import Curve, strategy_label
 from artsound.report.figures import (
     COLOURS,
     INK,
@@ -27,20 +27,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Numbers = NDArray[np.float64]
-# The paper's ranges of figure 2: (name, from, to); a range has its lower end, not its upper.
+# The paper's ranges of figure 2: 0.25 and 0.6 themselves belong to the outer ones.
 RANGES: Final[Sequence[tuple[str, Callable[[Numbers], Any]]]] = (
     ("low: 0.25 or less", lambda values: values <= 0.25),
     ("medium: between 0.25 and 0.6", lambda values: (values > 0.25) & (values < 0.6)),
     ("high: 0.6 or more", lambda values: values >= 0.6),
 )
-LABELS: Final[Mapping[str, str]] = {
-    "image_audio": "image - audio",
-    "image_audio_caption": "image - audio caption",
-    "image_caption_audio": "image caption - audio",
-    "image_caption_audio_caption": "image caption - audio caption",
-}
 _FEW: Final = 5  # below it each value is drawn and no density is estimated
 _POINTS: Final = 2000  # of a curve; more cannot be seen
+# How a curve is drawn that was made for the report.
+_DASHES: Final[Mapping[str, tuple[int, tuple[float, ...]]]] = {
+    "optimal": (0, (4, 2)),
+    "greedy": (0, (1, 1.2)),
+}
 _DENSITY: Final = 20_000  # values that a violin's density is estimated from
 
 
@@ -154,7 +153,7 @@ def _tails(found: Sequence[Curve], folder: Path, embedder: str) -> Figure:
                 100 * (at + 1) / count,
                 curve.similarity[at],
                 color=colours[curve.strategy],
-                linestyle="-" if curve.built else (0, (4, 2)),
+                linestyle="-" if curve.built else _DASHES[curve.method],
                 linewidth=1.8 if curve.built else 1.3,
                 label=f"{_name(curve)}, n = {count:,}",
             )
@@ -170,12 +169,13 @@ def _tails(found: Sequence[Curve], folder: Path, embedder: str) -> Figure:
             "Similarity by order of pairing",
             f"Cosine similarity by {embedder} of each pair, in the order in which the pairs are"
             " made; on the right the last tenth alone. Greedy pairing takes the best first, so its"
-            " curve falls to what is left at the end. Dashed: the same embeddings paired by another"
-            " method, where their matrix is small enough to do that here.",
+            " curve falls to what is left at the end. Dashed (optimal) and dotted (greedy): the"
+            " same embeddings paired by another method, where their matrix is small enough to do"
+            " that here.",
         ),
         folder,
     )
 
 
 def _name(curve: Curve) -> str:
-    return f"{LABELS[curve.strategy]}, {curve.method}"
+    return f"{strategy_label(curve.strategy)}, {curve.method}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from artsound.report.caption_tables import caption_tables
 from artsound.report.coverage_tables import coverage_tables
-from artsound.report.curves import Curve, Say
+from artsound.report.curves import Curve
 from artsound.report.data import Data
 from artsound.report.duplicate_tables import duplicate_tables
 from artsound.report.pair_tables import pair_tables
+from artsound.report.progress import Say
 from artsound.table import Table
 
 

@@ -10,10 +10,12 @@ import pyarrow as pa
 from artsound.pairing.strategies import STRATEGIES, PairsStage
 from artsound.reopen import reopen
 from artsound.report.data import Data, open_data
-from artsound.report.figures import Figure
+from artsound.report.figures import Figure, paths
+from artsound.report.own import own_files
 from artsound.report.page import write_page
+from artsound.report.progress import unheard
 from artsound.table import Table
-from artsound.workspace import Workspace
+from artsound.workspace import Workspace, write_atomically
 
 HOSTILE = (
     "A <script>window.broken = 1</script> café <img src=x onerror='window.broken = 2'>"
@@ -27,10 +29,6 @@ TABLE = Table(
     ("A note & no more.",),
 )
 FIGURE = Figure("figure_9", "Figure 9", "What it <i>shows</i>.")
-
-
-def unheard(what: str, done: int, total: int) -> None:
-    """Stand for progress where nobody looks."""
 
 
 def every_strategy(built: Workspace, folder: Path) -> Workspace:
@@ -68,18 +66,18 @@ def hostile(workspace: Workspace) -> None:
 def page(data: Data | Path, out: Path, *, pairs: int = 5000, media: bool = True) -> Path:
     """Write a page with one table and one figure."""
     opened = open_data(data) if isinstance(data, Path) else data
-    figures = out / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
-    (figures / "figure_9.svg").write_text(svg)
-    shutil.copy(figures / "figure_9.svg", figures / "figure_9.png")
-    return write_page(
-        opened,
-        out,
-        pairs=pairs,
-        seed=0,
-        media=media,
-        tables=[TABLE],
-        figures=[FIGURE],
-        progress=unheard,
-    )
+    with own_files(out) as own:
+        svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+        for path in paths(FIGURE, out / "figures"):
+            write_atomically(path, svg)
+            own.add(path)
+        return write_page(
+            opened,
+            own,
+            pairs=pairs,
+            seed=0,
+            media=media,
+            tables=[TABLE],
+            figures=[FIGURE],
+            progress=unheard,
+        )

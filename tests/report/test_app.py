@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
-from artsound.errors import UsageError
-from artsound.report.app import report, write_report
-from artsound.report.data import open_data
+from artsound.report.app import report
 from artsound.workspace import Workspace
 from tests.report.synthetic import write_report_workspace
 
@@ -44,15 +41,6 @@ def test_a_workspace_and_its_release(built: Workspace, released: Path, tmp_path:
     assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
-def test_a_release_is_never_written_into(released: Path, tmp_path: Path) -> None:
-    data = open_data(released)
-    with pytest.raises(UsageError, match="is in the release"):
-        write_report(data, released / "report")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is a file"):
-        write_report(data, tmp_path / "file")
-
-
 def test_what_is_missing_is_said_and_old_tables_go(tmp_path: Path) -> None:
     work = write_report_workspace(tmp_path / "w", pairs=60, artworks=70, dimension=4, shard=30)
     first = CliRunner().invoke(app, [str(work.root), "--no-media", "--quiet"])
@@ -64,10 +52,12 @@ def test_what_is_missing_is_said_and_old_tables_go(tmp_path: Path) -> None:
     for table in work.tables():
         if table.startswith("pairs/"):
             work.drop(table)
-    again = CliRunner().invoke(app, [str(work.root), "--no-media", "--quiet"])
+    again = CliRunner().invoke(app, [str(work.root), "--no-media"])
     assert again.exit_code == 0, again.output
     assert "missing: pairs/image_audio is not built" in again.output
     assert not (out / "tables" / "table_5.csv").exists()
     assert not (out / "figures" / "figure_5.png").exists()
     assert (out / "tables" / "table_1.tex").is_file()
     assert (out / "notes.txt").read_text() == "mine"
+    quiet = CliRunner().invoke(app, [str(work.root), "--no-media", "--quiet"])
+    assert quiet.output.splitlines() == [f"open {out / 'index.html'}"]

@@ -17,6 +17,21 @@ from tests.report.synthetic import write_report_workspace
 ARROW = {"right": "\ue014", "left": "\ue012", "down": "\ue015", "escape": "\ue00c"}
 PAIR = "return artsound.sets.sample.pairs.image_audio"
 
+# Controls without an accessible name: what a select or an audio element holds is none.
+NAMELESS = """
+const words = (element) => {
+  const copy = element.cloneNode(true);
+  copy.querySelectorAll('select, input, audio').forEach((one) => one.remove());
+  return copy.textContent.trim();
+};
+const name = (element) => element.ariaLabel
+  || [...element.labels ?? []].map(words).join('')
+  || (element.matches('button') && element.textContent.trim())
+  || document.getElementById(element.getAttribute('aria-labelledby'));
+return [...document.querySelectorAll('button, input, select, audio, [role=feed], dialog')]
+  .filter((one) => !name(one) && !(one.id === 'pair')).map((one) => one.id || one.outerHTML);
+"""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -253,12 +268,17 @@ def test_the_keyboard_is_enough(chromium: Browser, site: Site) -> None:
 
 
 @pytest.mark.parametrize("view", ["explore", "compare", "worst", "overview"])
-@pytest.mark.parametrize(("width", "height"), [(400, 800), (3840, 2160)])
+@pytest.mark.parametrize(("width", "height"), [(400, 800), (1400, 900), (3840, 2160)])
 def test_nothing_is_wider_than_the_screen(
     chromium: Browser, site: Site, view: str, width: int, height: int
 ) -> None:
     chromium.open(f"{site.url}#view={view}", width, height)
     assert chromium.ask("return document.documentElement.scrollWidth") <= width
+    cut_off = (
+        "return [...document.querySelectorAll('.bench > aside, nav')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.tagName)"
+    )
+    assert chromium.ask(cut_off) == []
     if view == "explore" and width == 400:
         assert not chromium.one("#strategy").is_displayed()
         chromium.one("#filter-button").click()
@@ -268,12 +288,12 @@ def test_nothing_is_wider_than_the_screen(
 
 def test_every_control_has_a_name(chromium: Browser, site: Site) -> None:
     chromium.open(site.url, dark=True)
-    nameless = chromium.ask(
-        "return [...document.querySelectorAll('button, input, select, audio, [role=feed], dialog')]"
-        ".filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length || e.controls ||"
-        " e.getAttribute('aria-labelledby'))).map(e => e.outerHTML)"
+    assert chromium.ask(NAMELESS) == []
+    chromium.ask(
+        "document.body.insertAdjacentHTML('beforeend', '<label><select id=bad-1><option>x</select>"
+        "</label><audio id=bad-2 controls></audio><select id=bad-3><option>y</select>')"
     )
-    assert nameless == []
+    assert chromium.ask(NAMELESS) == ["bad-1", "bad-2", "bad-3"]  # the check itself can fail
     assert chromium.ask("return [...document.images].filter(e => !e.alt).length") == 0
     light = "rgb(244, 244, 241)"
     assert chromium.ask("return getComputedStyle(document.body).backgroundColor") != light
@@ -351,3 +371,114 @@ def test_scrolls_through_many_with_few_elements(chromium: Browser, sampled: Site
         "return last && last.ariaPosInSet === last.ariaSetSize"
     )
     assert chromium.ask("return document.querySelectorAll('.card').length") < 60
+
+
+def test_links_keep_what_is_looked_at(chromium: Browser, site: Site) -> None:
+    chromium.open(f"{site.url}#view=worst&worst=music")
+    chromium.ask("document.querySelector('.skip').click()")
+    assert chromium.one("#worst").is_displayed()
+    assert "view=worst" in chromium.driver.current_url
+    assert chromium.ask("return document.activeElement.id") == "main"
+    chromium.ask("location.hash = '#main'")  # as a link from elsewhere has it
+    chromium.ask("return new Promise((done) => setTimeout(done, 50))")
+    assert chromium.ask("return state.now.view") == "worst"
+    chromium.open(site.url)
+    chromium.one("#explore .card .play").click()
+    chromium.wait("return !document.getElementById('player').hidden")
+    chromium.ask("state.set({q: 'the', sort: 'similarity'})")
+    before = chromium.ask("return {...state.now}")
+    chromium.one("#playing").click()
+    chromium.wait("return document.getElementById('pair').open")
+    after = chromium.ask("return {...state.now}")
+    assert after.pop("pair")
+    assert {**after, "pair": ""} == before
+    chromium.press(ARROW["escape"])
+    chromium.wait("return !document.getElementById('pair').open")
+    chromium.one("nav a[data-view=compare]").click()
+    assert chromium.ask("return [state.now.view, state.now.q]") == ["compare", "the"]
+
+
+def test_keys_without_results_do_nothing(chromium: Browser, site: Site) -> None:
+    chromium.open(f"{site.url}#q=zzzzzz")
+    assert chromium.found() == 0
+    chromium.press(ARROW["down"], ARROW["right"], " ", ARROW["left"])
+    assert chromium.logs() == []
+
+
+def test_a_pair_outside_the_list_has_no_neighbours(chromium: Browser, site: Site) -> None:
+    chromium.open(site.url)
+    pair = chromium.ask(f"return ({PAIR[7:]})[0].id")
+    steps = "return ['pair-before', 'pair-next'].map((id) => !document.getElementById(id).disabled)"
+    chromium.open(f"{site.url}#pair={pair}")
+    chromium.wait("return document.getElementById('pair').open")
+    assert chromium.ask(steps) == [False, True]
+    chromium.open(f"{site.url}#q=zzzzzz&pair={pair}")
+    chromium.wait("return document.getElementById('pair').open")
+    chromium.press(ARROW["right"], ARROW["left"])
+    assert chromium.ask("return state.now.pair") == pair
+    assert chromium.ask(steps) == [False, False]
+    outside = chromium.ask(
+        "return artsound.sets.sample.pairs.image_audio.find(p => p.id !== arguments[0]).id", pair
+    )
+    style = chromium.ask(f"return ({PAIR[7:]})[0].artwork.style")
+    chromium.open(f"{site.url}#style={style}&pair={outside}")
+    chromium.wait("return document.getElementById('pair').open")
+    if chromium.ask("return ![...document.querySelectorAll('[data-pair]')]"
+                    ".some(e => e.dataset.pair === arguments[0])", outside):  # fmt: skip
+        chromium.press(ARROW["right"])
+        assert chromium.ask("return state.now.pair") == outside
+
+
+def test_the_focus_is_never_lost(chromium: Browser, site: Site) -> None:
+    chromium.open(f"{site.url}#q=the&accepted=either&split=train")
+    focused = "const e = document.activeElement; return e.className || e.id"
+    chromium.ask("document.querySelectorAll('.chip')[1].click()")
+    assert chromium.ask(focused) == "chip"
+    for _ in range(2):
+        chromium.ask("document.querySelector('.chip').click()")
+    assert chromium.ask(focused) == "main"
+    chromium.one("#facet-style input").click()
+    chromium.one("#reset").click()
+    assert chromium.ask(focused) == "main"
+    playing = chromium.ask(
+        "const card = document.querySelectorAll('#explore .card')[2];"
+        "card.querySelector('.play').click(); return card.dataset.pair"
+    )
+    chromium.wait("return !document.getElementById('player').hidden")
+    chromium.one("#stop").click()
+    assert chromium.ask("return document.activeElement.dataset.pair") == playing
+
+
+def test_opening_and_closing_a_pair_does_not_scroll(chromium: Browser, site: Site) -> None:
+    chromium.open(site.url, 1280, 700)
+    chromium.ask("scrollTo(0, 900)")
+    chromium.wait("return scrollY === 900")
+    chromium.ask(
+        "[...document.querySelectorAll('#explore .card')].find("
+        "e => e.getBoundingClientRect().top > 60).querySelector('a.open').click()"
+    )
+    chromium.wait("return document.getElementById('pair').open")
+    assert chromium.ask("return scrollY") == 900
+
+
+def test_what_an_address_may_not_say_is_the_standard(chromium: Browser, site: Site) -> None:
+    chromium.open(f"{site.url}#sort=nonsense&accepted=x&split=y&worst=z&strategy=w")
+    assert chromium.found() == 30
+    for name in ("sort", "accepted", "split", "strategy", "worst-of"):
+        assert chromium.ask("return document.getElementById(arguments[0]).selectedIndex", name) == 0
+
+
+def test_the_comparison_says_what_it_leaves_out(chromium: Browser, sampled: Site) -> None:
+    chromium.open(f"{sampled.url}#view=compare")
+    told = "return document.getElementById('compared').textContent"
+    assert "of 200 tracks of the sample get another artwork" in chromium.ask(told)
+    chromium.open(f"{sampled.url}#view=compare&scope=whole")
+    chromium.wait("return document.getElementById('compared').textContent.includes('3,000 tracks')")
+    assert "sample" not in chromium.ask(told)
+    assert "shown" not in chromium.ask(told)
+    chromium.ask(
+        "const rows = artsound.sets.whole.pairs.image_audio;"
+        "while (rows.length <= MOST) rows.push(...rows.slice(0, 3000));"
+        "state.set({differ: true}); state.set({differ: false})"
+    )
+    assert "; the first 10,000 are shown" in chromium.ask(told)

@@ -45,7 +45,9 @@ def test_a_release_says_what_its_workspace_says(built: Workspace, released: Path
         assert one.to_pylist() == other.to_pylist(), name
     assert work.pairs["image_audio"].to_pylist() == done.pairs["image_audio"].to_pylist()
     assert work.splits == done.splits
-    assert work.missing == done.missing == ()
+    assert len(work.missing) == len(done.missing) == 1
+    assert "Table 12 is not made" in work.missing[0]
+    assert "table 12 report on the workspace" in done.missing[0]
 
 
 def test_media_of_both(built: Workspace, released: Path, sources: SampleSources) -> None:
@@ -108,6 +110,10 @@ def test_missing_stages_are_said(tmp_path: Path) -> None:
     assert "audio_captions is built only in part" in said
     assert "pairs/image_audio is not built" in said
     assert "source no-artworks.zip is not there" in said
+    assert "image_caption_attempts is not there: run the build with --redo-from image_ca" in said
+    assert "audio_caption_attempts" not in said
+    work.drop("audio_caption_attempts", keep=0)
+    assert "audio_caption_attempts is not there" in " ".join(open_data(work.root).missing)
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
@@ -119,6 +125,16 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     part = work.part("artworks", 0)
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(ArtsoundError, match=r"part-00000\.parquet cannot be read"):
+        open_data(work.root)
+
+
+@pytest.mark.parametrize("name", ["recipe", "where", "shards"])
+def test_a_description_without_its_parts_is_named(tmp_path: Path, name: str) -> None:
+    work = write_report_workspace(tmp_path / "w", pairs=12, artworks=14, dimension=4, shard=20)
+    begun = work.description()
+    begun.pop("format")
+    work.describe({**begun, name: None})
+    with pytest.raises(ArtsoundError, match=rf"workspace\.json has no {name}: restore it"):
         open_data(work.root)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +17,12 @@ from PIL import Image
 
 from artsound.compare.pictures import GENERATED
 from artsound.report.app import write_numbers
+from artsound.report.caption_tables import captions_of
 from artsound.report.curves import Curve
 from artsound.report.data import open_data
 from artsound.report.figures import steps, style
 from artsound.report.genre_figures import genre_figures, shares
+from artsound.report.score_figures import score_figures
 from artsound.report.similarity_figures import RANGES, similarity_figures
 from tests.report.synthetic import write_report_workspace
 
@@ -113,4 +117,40 @@ def test_figure_8_is_drawn_of_what_was_compared(tmp_path: Path) -> None:
     [drawn] = [figure for figure in figures if figure.name == "figure_8"]
     assert "(n = 12 pairs)" in drawn.title
     assert (tmp_path / "figure_8.svg").is_file()
-    assert "figure_8" in {table.name for table in tables}
+    notes = {table.name: table.notes[0] for table in tables}
+    once = "a track counts once, in its top-level genre."
+    assert notes["figure_5_top"] == f"Of the released pairs; {once}"
+    assert "a track counts in each of its genres" in notes["figure_5"]
+    assert notes["figure_8"].startswith("Of the pairs of `artsound compare pairings`")
+    assert notes["figure_8"].endswith(once)
+    # Of another build's items there is no figure, and that is said.
+    with (work.root / "compare" / "table_12_pairs.csv").open("a") as stream:
+        stream.write(f"\n{GENERATED},999999,nobody,0.5\n")
+    data = open_data(work.root)
+    assert any("figure 8 is left out" in line for line in data.missing)
+    assert "figure_8" not in {figure.name for figure in genre_figures(data, tmp_path)[0]}
+
+
+def test_methods_that_were_not_built_are_told_apart(tmp_path: Path) -> None:
+    values = np.linspace(0.9, 0.1, 30)
+    found = [
+        Curve("image_audio", method, method == "sequential", values - shift)
+        for method, shift in (("sequential", 0.0), ("greedy", 0.05), ("optimal", 0.1))
+    ]
+    with style():
+        similarity_figures(found, tmp_path, "lite-conse")
+    svg = (tmp_path / "similarity_by_order.svg").read_text("utf-8")
+    assert len(set(re.findall(r"stroke-dasharray: ([^;\"]+)", svg))) == 2
+
+
+def test_captions_of_figures_say_what_is_drawn(tmp_path: Path) -> None:
+    work = write_report_workspace(tmp_path / "w", pairs=60, artworks=70, dimension=4, shard=70)
+    data = open_data(work.root)
+    assert data.image_captions is not None
+    last = data.image_captions.filter(pc.equal(data.image_captions["attempts"], 4))
+    with style():
+        figures = score_figures(list(captions_of(data)), tmp_path)
+    [caption] = [figure.caption for figure in figures if figure.name == "attempts_used"]
+    # Some reached the threshold at the last attempt: the last bar is not of failures alone.
+    assert pc.any(last["accepted"]).as_py()
+    assert "the last bar, beside those that did at the last" in caption

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artsound.report.data import open_data
+from artsound.report.own import OwnFiles
 from artsound.report.page.choose import allot, choose
 from artsound.report.page.media import CARD, LARGE, MediaFolder
 from artsound.report.page.script import literal, rounded
@@ -100,11 +101,37 @@ def test_writes_the_same_bytes_again_and_makes_media_once(
     files = {one: one.read_bytes() for one in sorted(tmp_path.rglob("*")) if one.is_file()}
     made = {one: one.stat().st_mtime_ns for one in (tmp_path / "out" / "media").rglob("*.*")}
     assert len(made) > 60
-    left = tmp_path / "out" / "media" / "images" / "left-over-c.webp"
-    left.write_bytes(b"of an earlier report")
     assert page(path, tmp_path / "out") == index
     assert files == {one: one.read_bytes() for one in sorted(tmp_path.rglob("*")) if one.is_file()}
     assert made == {one: one.stat().st_mtime_ns for one in made}
+
+
+def test_damaged_media_are_made_again(built: Workspace, tmp_path: Path) -> None:
+    page(built.root, tmp_path)
+    images = sorted((tmp_path / "media" / "images").glob("*-c.webp"))
+    clips = sorted((tmp_path / "media" / "audio").iterdir())
+    files = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    images[0].write_bytes(b"no image")
+    images[1].unlink()
+    clips[0].write_bytes(b"")
+    page(built.root, tmp_path)
+    assert files == {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    # Of the old length, and no large one beside it that would settle the matter.
+    for name in (path.name.replace("-c.webp", "-l.webp") for path in images):
+        (tmp_path / "media" / "images" / name).unlink(missing_ok=True)
+    for path in images:
+        path.write_bytes(b"x" * path.stat().st_size)
+    page(built.root, tmp_path)
+    assert files == {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+
+
+def test_a_report_without_media_leaves_none_of_its_own(built: Workspace, tmp_path: Path) -> None:
+    page(built.root, tmp_path, pairs=5)
+    mine = tmp_path / "media" / "audio" / "mine.mp3"
+    mine.write_bytes(b"mine")
+    page(built.root, tmp_path, media=False)
+    assert [one for one in (tmp_path / "media").rglob("*") if one.is_file()] == [mine]
+    assert not (tmp_path / "media" / "images").exists()
 
 
 def test_names_only_files_that_are_there(built: Workspace, tmp_path: Path) -> None:
@@ -161,7 +188,7 @@ def test_a_workspace_that_is_only_begun_gives_a_page(tmp_path: Path, built: Work
 
 
 def test_an_artwork_that_cannot_be_read_has_no_thumbnail(tmp_path: Path) -> None:
-    folder = MediaFolder(tmp_path)
+    folder = MediaFolder(OwnFiles(tmp_path, {}))
     large = Image.new("RGB", (2000, 1000))
     found = list(
         folder.images(
@@ -178,6 +205,7 @@ def test_an_artwork_that_cannot_be_read_has_no_thumbnail(tmp_path: Path) -> None
 def test_artworks_with_the_same_file_do_not_share_a_thumbnail(tmp_path: Path) -> None:
     image = Image.new("RGB", (1500, 900))
     wanted = [(f"artwork-{n}", "a" * 64, bool(n % 2)) for n in range(20)]
-    found = list(MediaFolder(tmp_path).images(wanted, lambda name: image))
+    folder = MediaFolder(OwnFiles(tmp_path, {}))
+    found = list(folder.images(wanted, lambda name: image))
     assert len({one and one[1] for one in found}) == 20
     assert [one and one[2] for one in found] == [large for _, _, large in wanted]

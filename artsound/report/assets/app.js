@@ -29,11 +29,17 @@
     }
     for (const link of document.querySelectorAll("nav a")) {
       const here = link.dataset.view === now.view;
-      link.href = state.hash({ ...now, view: link.dataset.view, pair: "" });
       if (here) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     document.body.dataset.view = now.view;
+  }
+
+  /** Let the links to views keep all else that is looked at. */
+  function showLinks() {
+    for (const link of document.querySelectorAll("a[data-view]")) {
+      link.href = state.hash({ ...now, view: link.dataset.view, pair: "" });
+    }
   }
 
   function showExplore() {
@@ -52,14 +58,15 @@
     const { chunks } = meta[now.scope];
     const there = data().chunks;
     const reading = there < chunks ? `, reading ${Math.round((100 * there) / chunks)} %` : "";
-    const shown = result.found.length > MOST ? `; the first ${text.count(MOST)} are shown` : "";
-    get("found").textContent =
-      `${text.count(result.found.length)} of ${text.count(all.length)} pairs${shown}${reading}`;
+    get("found").textContent = `${text.count(result.found.length)} of ${text.count(all.length)}` +
+      ` pairs${cut(result.found)}${reading}`;
     get("nothing").hidden = Boolean(result.found.length) || there < chunks;
     for (const button of document.querySelectorAll("[data-scope]")) {
       button.setAttribute("aria-pressed", button.dataset.scope === now.scope);
     }
   }
+
+  const cut = (items) => items.length > MOST ? `; the first ${text.count(MOST)} are shown` : "";
 
   function showWorst() {
     const of = query.MEASURES[now.worst] ?? query.MEASURES.similarity;
@@ -68,6 +75,8 @@
     get("worst-grid").classList.toggle("compact", !meta.media || now.scope === "whole");
     get("worst-of").value = now.worst;
     get("worst-strategy").value = strategy();
+    const note = get("worst-sample");
+    if (note) note.hidden = now.scope === "whole";
     grids.worst.show(known.slice(0, WORST));
   }
 
@@ -85,13 +94,18 @@
     const different = rows.filter(([pair, other]) => pair.artwork !== other?.artwork);
     const shown = now.differ ? different : rows;
     shown.sort(([one], [other]) => query.SORTS.order(one, other));
+    const which = meta.whole.chunks && now.scope === "sample" ? "tracks of the sample" : "tracks";
+    const reading = data().chunks < meta[now.scope].chunks ? ", reading" : "";
     get("compared").textContent = `${text.count(different.length)} of ${text.count(rows.length)}` +
-      " tracks get another artwork";
+      ` ${which} get another artwork${cut(shown)}${reading}`;
     grids.compare.show(shown);
   }
 
   const VIEWS = { explore: showExplore, worst: showWorst, compare: showCompare, overview: () => {} };
-  const show = () => VIEWS[now.view]();
+  const show = () => {
+    VIEWS[now.view]();
+    if (dialog.open) showSteps();
+  };
 
   // An item of a grid is a pair, or in the comparison two.
   const first = (item) => (Array.isArray(item) ? item[0] : item);
@@ -136,6 +150,7 @@
     get("link").value = state.permalink({ id: wanted });
     get("copy").textContent = "Copy link";
     if (!dialog.open) dialog.showModal();
+    showSteps();
     dialog.scrollTop = 0;
   }
 
@@ -148,9 +163,21 @@
     return [grid, focused ? Number(focused.dataset.at) : -1];
   }
 
-  function step(by) {
+  /** Offer only the steps that there are. */
+  function showSteps() {
+    get("pair-before").disabled = !beside(-1);
+    get("pair-next").disabled = !beside(1);
+    if (document.activeElement?.disabled) get("pair-body").focus();
+  }
+
+  /** Return the item so many after the current one; a pair outside the list has none. */
+  function beside(by) {
     const [grid, at] = current();
-    const item = grid?.items[at + by];
+    return at < 0 ? undefined : grid.items[at + by];
+  }
+
+  function step(by) {
+    const item = beside(by);
     if (item) state.set({ pair: first(item).id });
   }
 
@@ -184,7 +211,7 @@
   get("help-button").addEventListener("click", () => help.showModal());
   get("help-close").addEventListener("click", () => help.close());
 
-  const COLUMNS = () => grids[now.view]?.measure().columns ?? 1;
+  const COLUMNS = () => grids[now.view]?.columns() ?? 1;
   const KEYS = {
     ArrowRight: () => (dialog.open ? step(1) : move(1)),
     ArrowLeft: () => (dialog.open ? step(-1) : move(-1)),
@@ -287,10 +314,14 @@
     button.addEventListener("click", () => state.set({ scope: button.dataset.scope }));
   }
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a.open, .others a, nav a, #playing");
+    const link = event.target.closest("a.open, .others a, a[data-view], #playing, .skip");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    // In the page, links only change the state.
+    // In the page, links only change the state; the address stays one of a state.
     event.preventDefault();
+    if (link.matches(".skip")) {
+      get("main").focus();
+      return;
+    }
     history.pushState(null, "", link.href);
     dispatchEvent(new Event("popstate"));
   });
@@ -305,11 +336,13 @@
     if (keys.includes("scope") && meta.strategies.length) read(now.scope);
     if (keys.some((key) => key !== "pair") && meta.strategies.length) show();
     if (keys.includes("pair")) showPair();
+    showLinks();
   });
 
   document.body.classList.add("ready");
   filters.start();
   showView();
+  showLinks();
   if (meta.strategies.length) {
     show();
     performance.mark("first-card");

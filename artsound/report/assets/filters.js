@@ -120,7 +120,10 @@ const filters = (() => {
       // A hundred thousand captions are read anew for each search: wait until the word is typed.
       timer = setTimeout(() => state.set({ q }), state.now.scope === "whole" ? 350 : 0);
     });
-    get("reset").addEventListener("click", () => state.reset());
+    get("reset").addEventListener("click", () => {
+      state.reset();
+      focusChip(0);  // the button goes with the last filter
+    });
     get("filter-button").addEventListener("click", () => {
       const open = document.body.classList.toggle("filtering");
       get("filter-button").setAttribute("aria-expanded", open);
@@ -138,10 +141,17 @@ const filters = (() => {
     for (const key of Object.keys(facets)) facets[key].show(counts[key]);
     for (const range of Object.values(ranges)) range.show();
     for (const key of CHOICES) get(key).value = state.now[key];
-    get("strategy").value = state.now.strategy || artsound.meta.strategies[0];
+    const { strategies } = artsound.meta;
+    get("strategy").value = strategies.includes(state.now.strategy) ? state.now.strategy : strategies[0];
     if (document.activeElement !== get("search")) get("search").value = state.now.q;
     get("chips").replaceChildren(...chips());
     get("reset").hidden = !get("chips").children.length;
+  }
+
+  /** Focus the chip that took a place, or what the chips are above of, so that no focus is lost. */
+  function focusChip(at) {
+    const left = get("chips").children;
+    (left[Math.min(at, left.length - 1)] ?? get("main")).focus({ preventScroll: true });
   }
 
   function chips() {
@@ -149,7 +159,11 @@ const filters = (() => {
     const chip = (label, changes) => {
       const made = make("button.chip", { type: "button", "aria-label": `Remove filter ${label}` },
         label, make("span", { "aria-hidden": "true" }, " ×"));
-      made.addEventListener("click", () => state.set(changes));
+      made.addEventListener("click", () => {
+        const at = [...get("chips").children].indexOf(made);
+        state.set(changes);
+        focusChip(at);
+      });
       return made;
     };
     const found = [];

@@ -52,6 +52,11 @@ class Grid {
     return this.measured;
   }
 
+  /** Return how many items are beside each other. */
+  columns() {
+    return this.items.length && this.element.clientWidth ? this.measure().columns : 1;
+  }
+
   render() {
     if (!this.items.length || !this.element.clientWidth) return;
     const { columns, row } = this.measure();

@@ -14,7 +14,7 @@ const player = (() => {
       pair = wanted;
       audio.src = `media/audio/${encodeURIComponent(wanted.track.clip)}`;
       title.textContent = `${pair.track.title ?? "Untitled"}, ${pair.track.artist ?? "unknown"}`;
-      title.href = state.hash({ pair: pair.id }, ["pair"]);
+      link();
       bar.hidden = false;
       document.body.classList.add("with-player");
     } else if (!audio.paused) {
@@ -24,11 +24,18 @@ const player = (() => {
     audio.play().catch(() => update());  // an `error` event says what is wrong
   }
 
+  /** The title leads to the pair and changes nothing else of what is looked at. */
+  function link() {
+    if (pair) title.href = state.hash({ ...state.now, pair: pair.id });
+  }
+
   function stop() {
     audio.pause();
     bar.hidden = true;
     document.body.classList.remove("with-player");
-    document.querySelector(".card:focus-within, .card")?.focus({ preventScroll: true });
+    const cards = document.querySelectorAll(`[data-pair="${CSS.escape(pair?.id ?? "")}"]`);
+    const seen = [...cards].find((one) => one.offsetParent) ?? document.getElementById("main");
+    seen.focus({ preventScroll: true });
   }
 
   /** Show on every button of a track whether it plays. */
@@ -69,5 +76,6 @@ const player = (() => {
     update();
   });
   document.getElementById("stop").addEventListener("click", stop);
-  return { toggle, button, update };
+  state.listen(link);
+  return { toggle, button };
 })();

@@ -9,11 +9,19 @@ const state = (() => {
     music: null, accepted: "", split: "", sort: "order", scope: "sample", pair: "", a: "", b: "",
     differ: false, worst: "similarity",
   };
-  const VIEWS = ["explore", "compare", "worst", "overview"];
+  const values = (id) => [...document.getElementById(id).options].map((one) => one.value);
+  // What an address may say; anything else is the standard.
+  const KNOWN = {
+    view: ["explore", "compare", "worst", "overview"], scope: ["sample", "whole"],
+    sort: values("sort"), accepted: values("accepted"), split: values("split"),
+    worst: values("worst-of"),
+  };
   const now = structuredClone(DEFAULTS);
   const listeners = new Set();
 
+  /** Read the address; returns the keys that it changes. */
   function read() {
+    const before = structuredClone(now);
     const found = new URLSearchParams(location.hash.slice(1));
     for (const [key, standard] of Object.entries(DEFAULTS)) {
       if (Array.isArray(standard)) now[key] = found.getAll(key);
@@ -21,8 +29,10 @@ const state = (() => {
       else if (typeof standard === "boolean") now[key] = found.get(key) === "yes";
       else now[key] = found.get(key) ?? standard;
     }
-    if (!VIEWS.includes(now.view)) now.view = DEFAULTS.view;
-    if (!["sample", "whole"].includes(now.scope)) now.scope = DEFAULTS.scope;
+    for (const [key, known] of Object.entries(KNOWN)) {
+      if (!known.includes(now[key])) now[key] = DEFAULTS[key];
+    }
+    return Object.keys(now).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(before[key]));
   }
 
   function range(value) {
@@ -64,10 +74,11 @@ const state = (() => {
   read();
   for (const event of ["hashchange", "popstate"]) {
     addEventListener(event, () => {
-      if (hash() === location.hash || (hash() === "#" && !location.hash)) return;
-      read();
-      tell(Object.keys(DEFAULTS));
+      // An address without `=` names a place in the page, not what is looked at.
+      if (location.hash.length > 1 && !location.hash.includes("=")) return;
+      const changed = read();
+      if (changed.length) tell(changed);
     });
   }
-  return { now, set, reset, hash, permalink, filters, listen: (one) => listeners.add(one) };
+  return { now, set, reset, hash, permalink, listen: (one) => listeners.add(one) };
 })();

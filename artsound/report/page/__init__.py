@@ -13,7 +13,7 @@ Nothing in it asks for anything outside the folder, and a policy in the page for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,11 @@ from typing import Any, Final
 import jinja2
 import pyarrow as pa
 
-from artsound.pairing.strategies import STRATEGIES
 from artsound.report.columns import beside
+from artsound.report.curves import strategy_label
 from artsound.report.data import Data
 from artsound.report.figures import Figure
+from artsound.report.own import OwnFiles
 from artsound.report.page.choose import Choice, choose
 from artsound.report.page.export import (
     SAMPLE_CHUNK,
@@ -35,11 +36,9 @@ from artsound.report.page.export import (
 )
 from artsound.report.page.media import MediaFolder
 from artsound.report.page.script import write_script
+from artsound.report.progress import Progress
 from artsound.table import Table, shown
 from artsound.workspace import write_atomically
-
-# Called with (what, done, total).
-Progress = Callable[[str, int, int], None]
 
 _ASSETS: Final = files("artsound.report") / "assets"
 _TEMPLATE: Final = "index.html.j2"
@@ -55,7 +54,7 @@ _TOLD: Final = 100  # items between two reports of progress
 
 def write_page(
     data: Data,
-    out: Path,
+    own: OwnFiles,
     *,
     pairs: int,
     seed: int,
@@ -68,7 +67,7 @@ def write_page(
 
     Args:
         data: the tables of a workspace or a release.
-        out: the report's folder, in which `figures/` is already.
+        own: the report's folder, in which `figures/` is already.
         pairs: how many pairs are shown with media; of more, a sample (`choose`).
         seed: of that sample.
         media: whether to make thumbnails and copy clips.
@@ -79,31 +78,23 @@ def write_page(
     Returns:
         The page's path.
     """
+    out = own.root
     made = Pairs.read(data)
     choice = Choice([], 0, 0)
     sample: dict[str, Any] = {"chunks": 0, "tracks": 0, "bytes": 0}
     whole = sample
-    folder = MediaFolder(out / "media")
     there = Shown({}, {})
-    kept = set()
     if made is not None:
         choice = _choose(data, made, pairs, seed)
         tracks = [made.tracks[row] for row in choice.rows]
         if media:
-            there = _media(data, made, tracks, folder, progress)
+            there = _media(data, made, tracks, MediaFolder(own), progress)
         progress("data", 0, choice.total)
-        sample = write_chunks(data, made, tracks, there, out / "data", "sample", SAMPLE_CHUNK)
+        sample = write_chunks(data, made, tracks, there, own, "sample", SAMPLE_CHUNK)
         if not choice.whole:
-            whole = write_chunks(data, made, made.tracks, there, out / "data", "whole", WHOLE_CHUNK)
+            whole = write_chunks(data, made, made.tracks, there, own, "whole", WHOLE_CHUNK)
         progress("data", choice.total, choice.total)
-        for name, chunks in (("sample", sample["chunks"]), ("whole", whole["chunks"])):
-            kept |= {f"{name}-{number:03d}.js" for number in range(chunks)}
-    if media:
-        folder.sweep()
-    for path in (out / "data").glob("*-*.js"):
-        if path.name not in kept:
-            path.unlink()
-    labels = {name: _label(name) for name in (made.strategies if made else [])}
+    labels = {name: strategy_label(name) for name in (made.strategies if made else [])}
     meta = {
         "strategies": list(labels),
         "labels": labels,
@@ -112,9 +103,11 @@ def write_page(
         "media": bool(there.images or there.clips),
     }
     write_script(out / "data" / "meta.js", "begin", meta)
+    own.add(out / "data" / "meta.js")
     for asset in sorted(_ASSETS.iterdir(), key=lambda one: one.name):
         if asset.name != _TEMPLATE and not asset.name.startswith("."):
             write_atomically(out / "assets" / asset.name, asset.read_bytes())
+            own.add(out / "assets" / asset.name)
     page = _template().render(
         data=data,
         choice=choice,
@@ -131,6 +124,7 @@ def write_page(
     )
     path = out / "index.html"
     write_atomically(path, page.encode())
+    own.add(path)
     return path
 
 
@@ -177,11 +171,6 @@ def _media(
             images[found[0]] = found[1:]
     progress("thumbnails", len(order), len(order))
     return Shown(images, clips)
-
-
-def _label(strategy: str) -> str:
-    """Return a strategy as people read it: what of the artwork, and what of the music."""
-    return " – ".join(what.replace("_", " ") for what in STRATEGIES[strategy])  # noqa: RUF001
 
 
 def _checksums(table: Any) -> dict[Any, str | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow as pa
 from artsound.release.pairs import pair_id
 from artsound.report.columns import usable
 from artsound.report.data import Data
+from artsound.report.own import OwnFiles
 from artsound.report.page.rows import (
     ARTWORK,
     AUDIO_CAPTION,
@@ -100,7 +100,7 @@ def write_chunks(
     pairs: Pairs,
     tracks: Sequence[int],
     shown: Shown,
-    folder: Path,
+    own: OwnFiles,
     name: str,
     size: int,
 ) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def write_chunks(
         pairs: the pairs that were made.
         tracks: which, in the order that the page shows first.
         shown: the media.
-        folder: where the scripts go.
+        own: the report's folder, for `data/`.
         name: of the scripts.
         size: tracks in a chunk but the first.
 
@@ -158,8 +158,9 @@ def write_chunks(
             },
         }
         # Only the words that no chunk before had.
-        path = folder / f"{name}-{number:03d}.js"
+        path = own.root / "data" / f"{name}-{number:03d}.js"
         written += write_script(path, "chunk", name, number, words.list[known:], chunk)
+        own.add(path)
         known = len(words.list)
     return {"chunks": len(begins), "tracks": len(tracks), "bytes": written}
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from PIL import Image
 
+from artsound.report.own import OwnFiles
 from artsound.workspace import write_atomically
 
 # Pixels of the longer side: on cards (twice their size on most screens) and on a pair's own page.
@@ -23,23 +24,20 @@ _SIZES: Final = {"c": CARD, "l": LARGE}
 
 
 class MediaFolder:
-    """`media/` of a report. Names carry checksums: what is there already is not made again.
+    """The `media/` of a report.
+
+    Names carry checksums of the sources: what an earlier report made and what still has the length
+    that it had is not made again.
 
     Args:
-        folder: the report's `media`.
+        own: the report's own files.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._images = folder / "images"
-        self._audio = folder / "audio"
-        self._there = {
-            path.relative_to(folder).as_posix()
-            for path in folder.glob("*/*")
-            if not path.name.startswith(".tmp-")
-        }
-        self._stems = {Path(name).stem: Path(name).name for name in self._there}
-        self._used: set[str] = set()
-        self.bytes = 0
+    def __init__(self, own: OwnFiles) -> None:
+        self._own = own
+        self._images = own.root / "media" / "images"
+        self._audio = own.root / "media" / "audio"
+        self._clips = {path.stem: path for path in own.before("media/audio")}
 
     def images(
         self,
@@ -59,7 +57,7 @@ class MediaFolder:
         # Pillow resizes and compresses without Python's lock; reading stays here, in order.
         workers = min(4, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers) as pool:
-            waiting: deque[tuple[str, str, Future[tuple[int, bool]] | bool | None]] = deque()
+            waiting: deque[tuple[str, str, Future[bool] | bool | None]] = deque()
             for artwork_id, sha256, large in wanted:
                 # The id too: two artworks may have the same file.
                 stem = _digest(f"{artwork_id}/{sha256 or ''}")
@@ -82,25 +80,21 @@ class MediaFolder:
     ) -> str | None:
         """Copy a clip; returns its file's name, or None where there is none."""
         stem = f"{track_id}-{(sha256 or '')[:8]}"
-        if sha256 and (name := self._stems.get(stem)):
-            self._use(self._audio / name)
-            return name
+        if sha256 and (there := self._clips.get(stem)) and self._own.intact(there):
+            self._own.add(there)
+            return there.name
         found = read(track_id)
         if found is None:
             return None
         data, suffix = found
         path = self._audio / f"{stem}{suffix.lower()}"
         write_atomically(path, data)
-        self._use(path)
+        self._own.add(path)
         return path.name
 
-    def sweep(self) -> None:
-        """Delete what an earlier report left and this one does not use."""
-        for name in sorted(self._there - self._used):
-            (self._images.parent / name).unlink()
-
-    def _make(self, image: Image.Image, stem: str, large: bool) -> tuple[int, bool]:
-        longest, written = max(image.size), 0
+    def _make(self, image: Image.Image, stem: str, large: bool) -> bool:
+        """Write the thumbnails; returns whether there is a large one."""
+        longest = max(image.size)
         made_large = False
         for size, pixels in _SIZES.items():
             # A large one that shows no more than the card's is left out.
@@ -111,18 +105,17 @@ class MediaFolder:
             buffer = io.BytesIO()
             small.save(buffer, "WEBP", quality=_QUALITY, method=2)
             write_atomically(self._path(stem, size), buffer.getvalue())
-            written += buffer.tell()
             made_large |= size == "l"
-        return written, made_large
+        return made_large
 
     def _done(
-        self, artwork_id: str, stem: str, state: Future[tuple[int, bool]] | bool | None
+        self, artwork_id: str, stem: str, state: Future[bool] | bool | None
     ) -> tuple[str, str, bool] | None:
         if state is None:
             return None
-        large = state if isinstance(state, bool) else state.result()[1]
+        large = state if isinstance(state, bool) else state.result()
         for size in ("c", "l") if large else ("c",):
-            self._use(self._path(stem, size))
+            self._own.add(self._path(stem, size))
         return artwork_id, stem, large
 
     def _path(self, stem: str, size: str) -> Path:
@@ -131,21 +124,18 @@ class MediaFolder:
     def _has(self, stem: str, large: bool) -> bool:
         """Say whether the thumbnails are there; a small artwork has no large one to look for."""
         path = self._path(stem, "c")
-        if f"images/{path.name}" not in self._there:
+        if not self._own.intact(path):
             return False
         if not large or self._large(stem):
             return True
-        with Image.open(path) as card:
-            return max(card.size) < CARD
+        try:
+            with Image.open(path) as card:
+                return max(card.size) < CARD
+        except OSError:  # damaged at its old length
+            return False
 
     def _large(self, stem: str) -> bool:
-        return f"images/{stem}-l.webp" in self._there
-
-    def _use(self, path: Path) -> None:
-        name = path.relative_to(self._images.parent).as_posix()
-        if name not in self._used:
-            self._used.add(name)
-            self.bytes += path.stat().st_size
+        return self._own.intact(self._path(stem, "l"))
 
 
 def _digest(text: str) -> str:
