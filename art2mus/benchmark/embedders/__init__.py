@@ -1,0 +1,1 @@
+"""Audio embedders and classifiers that the metrics rest on, by name in `registry`."""

@@ -1,0 +1,148 @@
+"""What the benchmark's commands share: their options, and how they read and print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+from rich.console import Console
+
+from artsound.errors import UsageError
+
+if TYPE_CHECKING:
+    from art2mus.benchmark.results import Results
+    from artsound.table import Table
+
+OUT: Final = Console(highlight=False)
+
+Device = Literal["auto", "cpu", "cuda"]
+Format = Literal["text", "markdown", "csv", "latex"]
+_SUFFIXES: Final = {".md": "markdown", ".csv": "csv", ".tex": "latex"}
+
+ReleaseArgument = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="A release's folder, or its repository on the Hub.")
+]
+Revision = Annotated[
+    str | None, typer.Option(help="A branch, tag or commit of the release's repository.")
+]
+Split = Annotated[str, typer.Option(help="Which of the release's splits.")]
+Suite = Annotated[str, typer.Option(help="paper, or lite, which downloads nothing.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="Instead of a suite; repeatable. See `benchmark metrics`."),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="EMBEDDER=PATH",
+        help="A metric's weights, where not to be downloaded.",
+    ),
+]
+Cache = Annotated[
+    Path | None, typer.Option(help="Where embeddings are kept; by default the user's cache.")
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Name = Annotated[str | None, typer.Option(help="What tables call the model.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="By default that of --out's suffix, or text on a terminal."),
+]
+Out = Annotated[Path | None, typer.Option(help="Write to this file: .md, .csv or .tex.")]
+
+
+def show(tables: list[Table], kind: Format, out: Path | None) -> None:
+    """Print tables, or write them to a file.
+
+    Args:
+        tables: what to show.
+        kind: how.
+        out: the file; printed if None.
+    """
+    from artsound.table import show_tables
+    from artsound.workspace import write_atomically
+
+    if kind == "text":
+        show_tables(tables)
+        return
+    shape = {"markdown": "markdown", "csv": "csv", "latex": "latex"}[kind]
+    text = "\n".join(getattr(one, shape)() for one in tables)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_atomically(out, text.encode())
+        OUT.print(f"wrote {out}", soft_wrap=True, markup=False)
+
+
+def format_of(given: Format | None, out: Path | None) -> Format:
+    """Return the format that is asked for, or that a file's name asks for.
+
+    Raises:
+        UsageError: the file's name does not tell, or text is to be written.
+    """
+    if out is not None:
+        known = _SUFFIXES.get(out.suffix.lower())
+        if given == "text" or (given is None and known is None):
+            raise UsageError(f"--out {out}: name it .md, .csv or .tex, or say --format")
+        return given or known or "markdown"  # type: ignore[return-value]
+    return given or ("text" if OUT.is_terminal else "markdown")
+
+
+def read(path: Path) -> Results:
+    """Read results.json, or that of a folder."""
+    from art2mus.benchmark.results import read_results
+
+    return read_results(path / "results.json" if path.is_dir() else path)
+
+
+def pairs_of(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+    """Return the keys and values of a repeatable option.
+
+    Raises:
+        UsageError: one has no key or no equals sign.
+    """
+    made = {}
+    for one in given or ():
+        key, equals, value = one.partition("=")
+        if not (key and equals):
+            raise UsageError(f"{option} {one!r}: write {option} {form}")
+        made[key] = value
+    return made
+
+
+def cache_of(given: Path | None) -> Path:
+    """Return where embeddings and replies are kept."""
+    from artsound.models.digests import cache_folder
+
+    return given or cache_folder() / "art2mus"
+
+
+def on_gpu(device: Device) -> bool:
+    """Say whether to compute on a GPU.
+
+    Raises:
+        UsageError: one is asked for and there is none.
+    """
+    if device == "cpu":
+        return False
+    import torch
+
+    if torch.cuda.is_available():
+        return True
+    if device == "cuda":
+        raise UsageError("--device cuda: this machine has no usable GPU")
+    return False
+
+
+def warn(problems: tuple[str, ...]) -> None:
+    """Print lines on standard error."""
+    console = Console(stderr=True, highlight=False)
+    for problem in problems:
+        console.print(problem, soft_wrap=True, markup=False)
+
+
+def line(key: str, text: str) -> None:
+    """Print a key and its text, indented."""
+    OUT.print(f"  {key:<8} {text}", soft_wrap=True, markup=False)

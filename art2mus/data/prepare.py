@@ -1,0 +1,218 @@
+"""What training reads in place of media: latents, image embeddings and prompts, computed once.
+
+The caches are keyed by content (a file's SHA-256), by the weights that computed them and by the
+front end's version, so they serve every release and training that shares those. They lie in one
+folder::
+
+    C/checksums/<release>/<split>/    which media a row has
+    C/moments/<backbone>-<front end>-<type>/    the VAE's mean and log-variance of each clip
+    C/embeddings/<encoder>/           the embedding of each artwork
+    C/prompts/<key>.safetensors       the encoded prompts
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file, save
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from art2mus.backbone import Backbone
+from art2mus.conditioning import NEGATIVE_PROMPT, PROMPT, Conditioning, PromptEncoder
+from art2mus.data.build_caches import Builder, Places, Report, keys_of, opened
+from art2mus.data.caches import Rows
+from art2mus.data.release import Release, check_release
+from art2mus.encoders import VisualEncoder
+from artsound.errors import UsageError
+
+_ENCODERS: Final = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2",
+                    "projection_model")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a release's rows were computed to; views of files, and so small.
+
+    Attributes:
+        prompt: FLAN-T5's states of the prompt, shape (1, S, D), and their mask, shape (1, S).
+        negative: what guidance leads away from, a batch of one.
+    """
+
+    prompt: tuple[Tensor, Tensor]
+    negative: Conditioning
+    _moments: dict[str, Rows] = field(repr=False)
+    _embeddings: dict[str, Rows] = field(repr=False)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many rows each of the prepared splits has."""
+        return {split: len(rows) for split, rows in self._moments.items()}
+
+    def moments(self, split: str) -> Rows:
+        """Return each row's latent mean and log-variance: float16, shape (2 C, 256, 16)."""
+        return self._of(self._moments, split)
+
+    def embeddings(self, split: str) -> Rows:
+        """Return each row's image embedding: float32, shape (E,)."""
+        return self._of(self._embeddings, split)
+
+    def _of(self, rows: dict[str, Rows], split: str) -> Rows:
+        if split not in rows:
+            raise UsageError(f"the split {split!r} was not prepared: there is {', '.join(rows)}")
+        return rows[split]
+
+
+class TrainingSet(Dataset[dict[str, Any]]):
+    """A prepared split's examples, by row.
+
+    An item has `moments`, a float16 tensor of the shape (2 C, 256, 16), the means in its first
+    half; `embedding`, a float32 tensor of the shape (E,); and `index`, the row.
+
+    Args:
+        prepared: what was prepared.
+        split: which split.
+    """
+
+    def __init__(self, prepared: Prepared, split: str) -> None:
+        self._moments = prepared.moments(split)
+        self._embeddings = prepared.embeddings(split)
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the example of a row; it is read from the memory maps."""
+        return {
+            "moments": torch.from_numpy(self._moments[index].copy()),
+            "embedding": torch.from_numpy(self._embeddings[index].copy()),
+            "index": index,
+        }
+
+
+def prepare(
+    release: Release,
+    splits: Sequence[str],
+    backbone: Backbone,
+    encoder: VisualEncoder,
+    *,
+    cache: Path,
+    batch: int = 8,
+    device: torch.device | str | None = None,
+    progress: Report | None = None,
+    prompt: str = PROMPT,
+    negative_prompt: str = NEGATIVE_PROMPT,
+    threads: int = 0,
+) -> Prepared:
+    """Compute what is missing of the caches, and open them.
+
+    Media are read once, in order, and decoded by threads; memory holds a batch. A batch is
+    committed as it is computed, so that a build which is killed goes on from there and ends in the
+    same bytes. One process builds at a time, the others wait for it. The parts of the backbone that
+    only this needs are let go.
+
+    Args:
+        release: with media.
+        splits: which of its splits.
+        backbone: whose VAE and text encoders are used, where something is missing.
+        encoder: of the artworks.
+        cache: the folder of the caches.
+        batch: how many clips, or images, are computed at a time.
+        device: where spectrograms are made; the backbone's device if None.
+        progress: is told a name, how many rows are done, and of how many.
+        prompt: what FLAN-T5 encodes.
+        negative_prompt: what guidance leads away from.
+        threads: how many decode; one a core, up to 8, if 0.
+
+    Raises:
+        UsageError: the release has no media or no such split.
+        ArtsoundError: a pair's media are missing or cannot be decoded, or the disk is too small;
+            names the pair. What was computed until then stays.
+    """
+    for split in splits:
+        check_release(release, split=split)
+    places = Places.of(cache, release, backbone, encoder)
+    found = _open(release, splits, places)
+    if found is None:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / ".lock"):
+            builder = Builder(
+                release,
+                places,
+                backbone,
+                encoder,
+                batch=batch,
+                device=torch.device(device or backbone.device),
+                report=progress or _silent,
+                threads=threads,
+            )
+            for split in splits:
+                builder.build(split)
+        backbone.release("vae")
+        found = _open(release, splits, places)
+        if found is None:
+            raise AssertionError("a build ends with every row in its cache")
+    return Prepared(*_prompts(cache, backbone, prompt, negative_prompt), *found)
+
+
+def _open(
+    release: Release, splits: Sequence[str], places: Places
+) -> tuple[dict[str, Rows], dict[str, Rows]] | None:
+    """Return the views of moments and embeddings by split; None where something is missing."""
+    moments, embeddings = opened(places.moments), opened(places.vectors)
+    if moments is None or embeddings is None:
+        return None
+    clips, vectors = {}, {}
+    for split in splits:
+        rows = release.splits[split]
+        images, music = keys_of(places.checksums(split), rows)
+        if len(music) < rows or moments.missing(music) or embeddings.missing(images):
+            return None
+        clips[split], vectors[split] = moments.rows(music), embeddings.rows(images)
+    return clips, vectors
+
+
+def _prompts(
+    cache: Path, backbone: Backbone, prompt: str, negative: str
+) -> tuple[tuple[Tensor, Tensor], Conditioning]:
+    """Return the encoded prompts, from the cache or, once, from the backbone's text encoders."""
+    said = json.dumps([backbone.fingerprint, str(backbone.dtype), prompt, negative])
+    path = cache / "prompts" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.safetensors"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / ".lock"):
+            if not path.is_file():
+                _encode_prompts(path, backbone, prompt, negative)
+    held = load_file(path)
+    away = Conditioning(held["negative.loa"], held["negative.text"], held["negative.text_mask"])
+    return (held["text"], held["text_mask"]), away
+
+
+def _encode_prompts(path: Path, backbone: Backbone, prompt: str, negative: str) -> None:
+    with torch.no_grad():
+        encoder = PromptEncoder(backbone)
+        text, mask = encoder.text([prompt])
+        away = encoder.negative([negative])
+    backbone.release(*_ENCODERS)
+    tensors = {
+        "text": text,
+        "text_mask": mask,
+        "negative.loa": away.loa,
+        "negative.text": away.text,
+        "negative.text_mask": away.text_mask,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(save({name: one.cpu().contiguous() for name, one in tensors.items()}))
+    temporary.replace(path)
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    """Tell nobody."""

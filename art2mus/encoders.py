@@ -1,0 +1,152 @@
+"""The visual encoder: an embedder of `artsound.models`, used for artworks alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import torch
+from PIL import Image
+from pydantic import ValidationError
+from torch import Tensor
+
+from artsound.errors import ArtsoundError, UsageError
+from artsound.models.base import Embedder
+from artsound.models.catalogue import CATALOGUE
+from artsound.models.registry import Models, require
+from artsound.models.settings import ModelSettings
+
+# What the paper and this project's pages call them.
+ALIASES: Final[Mapping[str, str]] = {"clip": "clip-vit-b-32", "lite": "lite-conse"}
+
+
+def encoder_name(name: str) -> str:
+    """Return the registry name of a visual encoder, checked without loading anything.
+
+    Raises:
+        UsageError: there is no such embedder, or it does not embed images.
+        MissingDependency: a package that it needs is not installed.
+    """
+    full = ALIASES.get(name, name)
+    entry = require("embedder", full)
+    if "image" not in entry.modalities:
+        able = sorted(
+            k for k, known in CATALOGUE["embedder"].items() if "image" in known.modalities
+        )
+        raise UsageError(f"{full} does not embed images: name one of {', '.join(able)}")
+    return full
+
+
+def encoder_licence(name: str) -> str:
+    """Return the licence of an encoder's weights."""
+    return CATALOGUE["embedder"][encoder_name(name)].license
+
+
+class VisualEncoder:
+    """Artworks to unit embeddings.
+
+    Args:
+        embedder: an embedder of `artsound.models` with the modality image.
+        fingerprint: see the attribute.
+
+    Attributes:
+        name: its registry name.
+        dimension: of the embeddings.
+        fingerprint: tells its weights and options from others, in hexadecimal; followed by
+            `-bfloat16` where it does not compute in float32.
+    """
+
+    def __init__(self, embedder: Embedder, fingerprint: str) -> None:
+        self._embedder = embedder
+        self.name = embedder.name
+        self.dimension = int(embedder.dimension)
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        checkpoint: str | None = None,
+        revision: str | None = None,
+        companions: Mapping[str, str] | None = None,
+        options: Mapping[str, str | int | float | bool] | None = None,
+        device: str = "cpu",
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """Load an encoder; the same one is kept for the life of the process.
+
+        Args:
+            name: an embedder's registry name, `clip` or `lite`.
+            checkpoint: a file, a folder or a Hub repository in place of the registered weights.
+            revision: a commit, tag or branch of the repository.
+            companions: files or folders of what it needs beside its weights, by name.
+            options: of the embedder, as `[models.NAME.options]` of a recipe.
+            device: `cpu`, `cuda` or `auto`.
+            dtype: torch.float32 or torch.bfloat16; float32 if None, so that a checkpoint that was
+                trained on a GPU is sampled with the same embeddings on a CPU.
+
+        Raises:
+            UsageError: there is no such embedder, or a setting does not fit.
+            ArtsoundError: its weights are not here and cannot be brought.
+        """
+        full = encoder_name(name)
+        given = {
+            "checkpoint": checkpoint,
+            "companions": dict(companions or {}),
+            "revision": revision,
+            "options": dict(options or {}),
+            "device": device.partition(":")[0],
+            "dtype": dtype or torch.float32,
+        }
+        settings = _settings(full, given)
+        models = Models({full: settings})
+        embedder: Embedder = models.load("embedder", full)
+        return cls(embedder, _fingerprint(models, full, settings))
+
+    def embed(self, images: Sequence[Image.Image]) -> Tensor:
+        """Return the artworks' unit embeddings, float32, on the CPU, shape (B, dimension).
+
+        Args:
+            images: decoded; other modes than RGB are converted.
+
+        Raises:
+            ArtsoundError: an embedding holds numbers that are not finite.
+        """
+        vectors = self._embedder.embed_images([image.convert("RGB") for image in images])
+        embeddings = torch.from_numpy(vectors).float()
+        if not torch.isfinite(embeddings).all():
+            raise ArtsoundError(
+                f"{self.name} gave embeddings that are not finite: is its checkpoint damaged?"
+            )
+        return embeddings
+
+
+def _settings(name: str, given: dict[str, Any]) -> ModelSettings:
+    computes = str(given["dtype"]).removeprefix("torch.")
+    if computes not in {"float32", "bfloat16"}:
+        raise UsageError(f"{name} computes in float32 or bfloat16, not in {computes}")
+    given["dtype"] = computes
+    try:
+        return ModelSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"encoder {name}: {where or 'settings'}: {first['msg']}") from error
+
+
+def _fingerprint(models: Models, name: str, settings: ModelSettings) -> str:
+    """Return what the embeddings depend on, hashed: the name, the weights and the options.
+
+    Weights are told by their content or commit; companions, such as a tokenizer, see no image.
+    """
+    identity = models.identity("embedder", name)
+    known = {
+        "name": name,
+        "weights": identity["weights"]["model"] if identity else CATALOGUE["embedder"][name].source,
+        "options": dict(settings.options),
+    }
+    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    return found if settings.dtype == "float32" else f"{found}-{settings.dtype}"

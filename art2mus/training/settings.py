@@ -1,0 +1,329 @@
+"""The settings of a training: a TOML recipe, validated, with `--set key=value` on top.
+
+The recipes that ship with the package, `paper`, `gpu`, `cpu` and `lite`, are in `recipes/`, each
+with its comments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from artsound.errors import UsageError
+
+
+def _none(value: object) -> object:
+    """Read "none" as nothing: TOML and the command line have no word for it."""
+    return None if value == "none" else value
+
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Maybe = BeforeValidator(_none)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Encoder(_Section):
+    """How one visual encoder is loaded.
+
+    Attributes:
+        checkpoint: a file, folder or repository in place of the registered weights.
+        revision: a commit, tag or branch of the repository.
+        options: further arguments of the embedder's own.
+    """
+
+    checkpoint: Annotated[str | None, Maybe] = None
+    revision: Annotated[str | None, Maybe] = None
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class Aligner(_Section):
+    """The trained part (section 4.2).
+
+    Attributes:
+        tokens: N, how many tokens an embedding becomes.
+        boundary_tokens: learn a start and an end embedding around them.
+        staging_dim: what smaller embeddings are raised to before the projection.
+        projection_hidden: width of a hidden layer in the projection; none for a single layer.
+    """
+
+    tokens: Positive = 16
+    boundary_tokens: bool = True
+    staging_dim: Positive = 1024
+    projection_hidden: Annotated[Positive | None, Maybe] = None
+
+
+class Batch(_Section):
+    """How many examples make a step, and how they are spread.
+
+    Attributes:
+        size: examples in an optimiser step, over all processes and accumulation steps.
+        per_process: how many of them a process holds at a time, at most; what does not fit into one
+            pass of all processes is accumulated.
+        workers: processes that read examples, for each training process.
+    """
+
+    size: Positive = 128
+    per_process: Positive = 32
+    workers: int = Field(default=0, ge=0)
+
+
+class Optimizer(_Section):
+    """AdamW, by default with torch's defaults.
+
+    Attributes:
+        clip_norm: the gradient's norm is cut to it; none for no clipping.
+    """
+
+    learning_rate: float = Field(default=2e-5, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: Annotated[PositiveFloat | None, Maybe] = 1.0
+
+
+class Schedule(_Section):
+    """How long, and the learning rate over it.
+
+    Attributes:
+        epochs: passes over the training split.
+        steps: stop after so many optimiser steps instead; none to go by epochs.
+        warmup_steps: the rate rises from 0 over them.
+        decay: what it does afterwards.
+    """
+
+    epochs: Positive = 50
+    steps: Annotated[Positive | None, Maybe] = None
+    warmup_steps: int = Field(default=1324, ge=0)
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+
+
+class Loss(_Section):
+    """The objective (equations 9 to 11).
+
+    Attributes:
+        min_snr_gamma: the cap of the min-SNR weight; none for the plain loss.
+        guidance_scale: guide the prediction inside the loss, as the 2024 code does with 3.5; none
+            for the paper's equations.
+    """
+
+    min_snr_gamma: Annotated[PositiveFloat | None, Maybe] = 5.0
+    guidance_scale: Annotated[Annotated[float, Field(gt=1)] | None, Maybe] = None
+
+
+class Checkpoints(_Section):
+    """When the state is written.
+
+    Attributes:
+        every_steps: besides the end of each epoch; none for the epochs alone.
+    """
+
+    every_steps: Annotated[Positive | None, Maybe] = 500
+
+
+class Validation(_Section):
+    """What an epoch is judged by.
+
+    Attributes:
+        split: of the release; none for no validation. A release without the usual one is trained
+            without validation.
+        every_epochs: how often.
+        artworks: how many of the split's first rows.
+        timesteps: at how many fixed timesteps the loss is taken, evenly spread.
+        generate: also generate music and score it, as the paper does.
+        steps: of the DDIM sampler.
+        guidance_scale: of classifier-free guidance.
+        duration_s: of the generated music, in seconds.
+        batch: artworks sampled at a time.
+        metrics: of the benchmark, which score it: names, or a suite's.
+        checkpoints: paths of the metrics' weights by embedder, where they are not downloaded.
+        best: what the best checkpoint is best by: `loss`, or one of the metrics.
+    """
+
+    split: Annotated[str | None, Maybe] = "validation"
+    every_epochs: Positive = 1
+    artworks: Positive = 100
+    timesteps: Positive = 10
+    generate: bool = False
+    steps: Positive = 200
+    guidance_scale: float = Field(default=3.5, ge=1)
+    duration_s: float = Field(default=10.0, gt=0, le=60)
+    batch: Positive = 8
+    metrics: str | tuple[str, ...] = "paper"
+    checkpoints: dict[str, str] = Field(default_factory=dict)
+    best: str = "loss"
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> Validation:
+        if self.best != "loss" and not self.generate:
+            raise ValueError(f"best = {self.best!r} is measured on music: set generate = true")
+        return self
+
+
+class TrainSettings(_Section):
+    """Everything that a training depends on besides the release.
+
+    Attributes:
+        name: of the recipe.
+        summary: what the recipe is for, one line.
+        seed: of the aligner's first weights, the order of examples and their noise.
+        backbone: a folder or a Hub repository in AudioLDM 2's layout.
+        backbone_revision: a commit, tag or branch of the repository.
+        encoder: the registry name of the embedder that sees the artworks.
+        encoders: how encoders are loaded, by their names: `[encoders.imagebind]`.
+        prompt: what FLAN-T5 reads, the same for every artwork.
+        negative_prompt: what guidance leads away from.
+        split: of the release that is trained on.
+        precision: what the frozen parts compute in; the aligner and the loss are in fp32 always.
+        device: where; `auto` is a GPU where there is one.
+        deterministic: use only kernels whose result does not vary (a GPU's may).
+        gradient_checkpointing: recompute the U-Net's activations: slower, and less memory.
+        ema_decay: keep a moving average of the weights, and publish it; none for no average.
+    """
+
+    name: str
+    summary: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    backbone: str
+    backbone_revision: Annotated[str | None, Maybe] = None
+    encoder: str
+    encoders: dict[str, Encoder] = Field(default_factory=dict)
+    prompt: str = "Music representing the content of this artwork"
+    negative_prompt: str = "Low quality"
+    split: str = "train"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    deterministic: bool = True
+    gradient_checkpointing: bool = False
+    ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Maybe] = None
+    aligner: Aligner = Aligner()
+    batch: Batch = Batch()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    loss: Loss = Loss()
+    checkpoints: Checkpoints = Checkpoints()
+    validation: Validation = Validation()
+
+    @classmethod
+    def read(cls, name_or_path: str | Path, overrides: Iterable[str] = ()) -> TrainSettings:
+        """Read a recipe by name or path.
+
+        Args:
+            name_or_path: a recipe that ships with the package, or a TOML file.
+            overrides: `key=value` settings such as `batch.size=64`; the value is read as TOML, and
+                as a plain string where it is not TOML.
+
+        Raises:
+            UsageError: there is no such recipe, or it is not valid; says where and why.
+        """
+        where, text = _text(str(name_or_path))
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{where} is not TOML: {error}") from error
+        for override in overrides:
+            _override(data, override)
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            problems = error.errors()
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise UsageError(f"{where}: {_explain(cls, problems[0])}{more}") from error
+
+    def flat(self) -> dict[str, Any]:
+        """Return the settings by their keys, as in `batch.size`."""
+        return _flat(self.model_dump(mode="json"))
+
+    def differences(self, other: TrainSettings) -> list[str]:
+        """Return the keys in which another training would give other weights.
+
+        Where it runs and how it is spread, read, saved and watched gives the same; so does going on
+        for longer where the rate does not decay.
+        """
+        mine, theirs = (self.flat(), other.flat())
+        hidden = {"name", "summary", "device", "deterministic", "gradient_checkpointing"}
+        hidden |= {"batch.per_process", "batch.workers", "backbone"}
+        hidden |= {"validation.generate", "validation.checkpoints"}
+        # The backbone, the encoder's weights and the release are told by their fingerprints.
+        hidden |= {"backbone_revision", "validation.batch"}
+        hidden |= {key for key in mine | theirs if key.startswith("encoders.")}
+        if self.schedule.decay == other.schedule.decay == "constant":
+            hidden |= {"schedule.epochs", "schedule.steps"}
+        keys = sorted((mine.keys() | theirs.keys()) - hidden)
+        return [key for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def shipped_recipes() -> list[str]:
+    """Return the names of the recipes that ship with the package."""
+    names = (item.name for item in (resources.files("art2mus") / "recipes").iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def _text(name: str) -> tuple[str, str]:
+    shipped = shipped_recipes()
+    if name in shipped:
+        source = resources.files("art2mus") / "recipes" / f"{name}.toml"
+        return f"recipe {name}", source.read_text("utf-8")
+    path = Path(name)
+    if path.is_file():
+        try:
+            return str(path), path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read recipe {path}: {error}") from error
+    near = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no recipe {name!r}: {hint}give a TOML file or one of {', '.join(shipped)}")
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, equals, raw = override.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {override!r}: expected key=value, as in batch.size=64")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw
+    *path, last = key.strip().split(".")
+    for part in path:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
+    data[last] = value
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    """Say where and what is wrong, and for an unknown key which one was probably meant."""
+    *path, key = problem["loc"] or ("",)
+    # A union such as `int | None` puts the name of its branch last.
+    place = ".".join(str(part) for part in problem["loc"] if part not in {"constrained-int", "int"})
+    if problem["type"] != "extra_forbidden":
+        said = str(problem["msg"]).removeprefix("Value error, ")
+        return f"{place}: {said}" if place else said
+    fields = model.model_fields
+    for part in path:
+        # `[encoders.NAME]` is the one section whose keys are names and not settings.
+        section = fields[str(part)].annotation if str(part) in fields else Encoder
+        fields = section.model_fields if isinstance(section, type) else {}
+    near = difflib.get_close_matches(str(key), fields, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{place}: no such setting{hint}"
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,326 @@
+"""What an epoch is judged by: the loss at fixed timesteps and noise, and generated music.
+
+The loss uses the same timesteps, latents and noise in every validation of every training, so that
+its changes are the aligner's. The music is the paper's validation (section 5.2): 10 s for each of
+100 artworks by 200 DDIM steps, scored against their ground truth by the benchmark's metrics.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor
+
+from art2mus.diffusion import Stream, draw
+from art2mus.training.examples import Batch
+from art2mus.training.objective import Objective
+from art2mus.training.settings import Validation
+from artsound.errors import UsageError
+
+if TYPE_CHECKING:
+    from art2mus.aligner import ImageAligner
+    from art2mus.backbone import Backbone
+    from art2mus.data import Release
+    from art2mus.data.prepare import Prepared
+
+_SEED: Final = 0  # of validation's noise, whatever the training's
+
+
+def check_metrics(settings: Validation, device: str) -> None:
+    """Find out at the start whether the music can be scored, and not after the first epoch.
+
+    Raises:
+        UsageError: there is no such metric, or the best checkpoint goes by none of them.
+        ArtsoundError: the weights of a metric are not there.
+    """
+    from art2mus.benchmark.embedders import registry
+    from art2mus.benchmark.metrics.registry import choose
+
+    chosen = choose(settings.metrics)
+    names = [one.name for one in chosen]
+    if settings.best not in ("loss", *names):
+        raise UsageError(
+            f"validation.best = {settings.best!r} is not measured: choose one of loss,"
+            f" {', '.join(names)}"
+        )
+    registry.check_names(settings.checkpoints)
+    for embedder in dict.fromkeys(one.embedder for one in chosen):
+        registry.load(embedder, settings.checkpoints, device)
+
+
+def fixed_timesteps(count: int, timesteps: int = 1000) -> list[int]:
+    """Return so many timesteps, in the middle of equal parts of 0 .. timesteps - 1."""
+    return [timesteps * (2 * number + 1) // (2 * count) for number in range(count)]
+
+
+@torch.no_grad()
+def validation_losses(
+    objective: Objective,
+    aligner: Any,
+    moments: Sequence[Any],
+    embeddings: Sequence[Any],
+    *,
+    timesteps: Sequence[int],
+    rows: Sequence[int],
+    batch: int,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Return the loss of each row at each timestep, without guidance, [rows, timesteps].
+
+    Args:
+        objective: the frozen half of a step.
+        aligner: embeddings to tokens.
+        moments: of the split, by row.
+        embeddings: of the split, by row.
+        timesteps: at which.
+        rows: which.
+        batch: how many losses are taken at a time.
+        device: where.
+    """
+    plain = dataclasses.replace(objective, guidance=None)
+    wanted = [(row, timestep) for row in rows for timestep in timesteps]
+    losses = [
+        plain(aligner, {name: tensor.to(device) for name, tensor in held.items()}).cpu()
+        for held in _batches(moments, embeddings, wanted, batch)
+    ]
+    return torch.cat(losses).view(len(rows), len(timesteps)) if losses else torch.zeros(0, 0)
+
+
+def _batches(
+    moments: Sequence[Any],
+    embeddings: Sequence[Any],
+    wanted: Sequence[tuple[int, int]],
+    size: int,
+) -> Iterator[Batch]:
+    for begin in range(0, len(wanted), size):
+        held: dict[str, list[Tensor]] = {}
+        for row, timestep in wanted[begin : begin + size]:
+            found = torch.tensor(moments[row])
+            shape = (found.shape[0] // 2, *found.shape[1:])
+            drawn = draw(_SEED, timestep, row, shape, stream=Stream.VALIDATION)
+            item = {
+                "moments": found,
+                "embedding": torch.tensor(embeddings[row]),
+                "timestep": torch.tensor(timestep),
+                "posterior": drawn.posterior,
+                "noise": drawn.noise,
+            }
+            for name, tensor in item.items():
+                held.setdefault(name, []).append(tensor)
+        yield {name: torch.stack(tensors) for name, tensors in held.items()}
+
+
+def summary(losses: Tensor, timesteps: Sequence[int]) -> dict[str, float]:
+    """Return the mean loss as `loss`, and at each timestep as `loss@T`.
+
+    Args:
+        losses: of each row at each timestep, [rows, timesteps].
+        timesteps: their names.
+    """
+    exact = losses.double()
+    by_timestep = {
+        f"loss@{timestep}": float(value)
+        for timestep, value in zip(timesteps, exact.mean(0), strict=True)
+    }
+    return {"loss": float(exact.mean()), **by_timestep}
+
+
+def generate(
+    aligner: ImageAligner,
+    backbone: Backbone,
+    prepared: Prepared,
+    pair_ids: Mapping[int, str],
+    settings: Validation,
+    folder: Path,
+    *,
+    split: str,
+) -> None:
+    """Write music for rows of the validation split, as `{pair_id}.wav` in a folder.
+
+    A row's starting noise depends on the row alone, so it is the same in every validation.
+
+    Args:
+        aligner: as it is judged.
+        backbone: which decodes.
+        prepared: the caches.
+        pair_ids: of the rows that this process takes.
+        settings: duration, sampler's steps and guidance.
+        folder: where to.
+        split: of the rows.
+    """
+    import soundfile
+
+    from art2mus.pipeline import Art2MusPipeline
+
+    pipeline: Any = Art2MusPipeline(
+        aligner,
+        backbone.language_model,
+        backbone.unet,
+        backbone.vae,
+        backbone.vocoder,
+        backbone.scheduler,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = list(pair_ids)
+    embeddings = prepared.embeddings(split)
+    for begin in range(0, len(rows), settings.batch):
+        some = rows[begin : begin + settings.batch]
+        sound = pipeline(
+            image_embeds=torch.stack([torch.tensor(embeddings[row]) for row in some]),
+            duration_s=settings.duration_s,
+            num_inference_steps=settings.steps,
+            guidance_scale=settings.guidance_scale,
+            seed=some,
+            text=prepared.prompt,
+            negative=prepared.negative,
+        ).audios
+        for row, waveform in zip(some, sound, strict=True):
+            path = folder / f"{pair_ids[row]}.wav"
+            soundfile.write(path, waveform, backbone.sample_rate, subtype="PCM_16")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a validation found.
+
+    Attributes:
+        metrics: by name.
+        lower_is_better: of the metric that the best checkpoint goes by.
+    """
+
+    metrics: dict[str, float]
+    lower_is_better: bool = True
+
+
+class Validator:
+    """Validates an aligner, all processes of a training together.
+
+    Args:
+        settings: the recipe's.
+        split: of the release.
+        objective: the frozen half of a step.
+        backbone: for music.
+        prepared: the caches.
+        release: with the validation split.
+        folder: where music goes.
+        accelerator: accelerate's.
+        batch: how many losses are taken at a time.
+        cache: where the metrics keep their features.
+    """
+
+    def __init__(
+        self,
+        settings: Validation,
+        split: str,
+        objective: Objective,
+        backbone: Backbone,
+        prepared: Prepared,
+        release: Release,
+        folder: Path,
+        accelerator: Any,
+        *,
+        batch: int,
+        cache: Path,
+    ) -> None:
+        self.settings = settings
+        self.split = split
+        self.objective = objective
+        self.backbone = backbone
+        self.prepared = prepared
+        self.release = release
+        self.folder = folder
+        self.accelerator = accelerator
+        self.batch = batch
+        self.cache = cache
+        self.rows = list(range(min(settings.artworks, release.splits[split])))
+        count = len(objective.alphas_cumprod)
+        self.timesteps = fixed_timesteps(min(settings.timesteps, count), count)
+
+    @property
+    def _mine(self) -> list[int]:
+        """The rows that this process takes."""
+        return self.rows[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def __call__(self, aligner: ImageAligner) -> Validated:
+        """Return the metrics, the same in all processes."""
+        losses = self._gathered(
+            validation_losses(
+                self.objective,
+                aligner,
+                self.prepared.moments(self.split),
+                self.prepared.embeddings(self.split),
+                timesteps=self.timesteps,
+                rows=self._mine,
+                batch=self.batch,
+                device=self.accelerator.device,
+            )
+        )
+        metrics = summary(losses, self.timesteps)
+        lower = True
+        if self.settings.generate:
+            found, lower = self._music(aligner)
+            metrics |= found
+        return Validated(metrics, lower)
+
+    def _gathered(self, mine: Tensor) -> Tensor:
+        """Return all rows' losses in the order of the rows, whichever process took them."""
+        from accelerate.utils import gather_object
+
+        named = list(zip(self._mine, mine.tolist(), strict=True))
+        return torch.tensor([losses for _, losses in sorted(gather_object(named))])
+
+    def _music(self, aligner: ImageAligner) -> tuple[dict[str, float], bool]:
+        """Generate, each process its rows; the first scores, and all learn the scores."""
+        from accelerate.utils import broadcast_object_list
+
+        accelerator, split = self.accelerator, self.split
+        if accelerator.is_main_process and self.folder.exists():
+            shutil.rmtree(self.folder)
+        accelerator.wait_for_everyone()
+        names = self.release.pairs(split)
+        generate(
+            aligner,
+            self.backbone,
+            self.prepared,
+            {row: names[row].pair_id for row in self._mine},
+            self.settings,
+            self.folder,
+            split=split,
+        )
+        accelerator.wait_for_everyone()
+        told: list[Any] = [None]
+        if accelerator.is_main_process:
+            told[0] = self._scores([names[row].pair_id for row in self.rows])
+        broadcast_object_list(told)
+        scores: dict[str, tuple[float, bool]] = told[0]
+        best = scores.get(self.settings.best)
+        lower = best is None or not best[1]
+        return {name: value for name, (value, _) in scores.items()}, lower
+
+    def _scores(self, pair_ids: Sequence[str]) -> dict[str, tuple[float, bool]]:
+        """Return each metric's value, and whether a higher one is better."""
+        from art2mus.benchmark.evaluate import evaluate
+
+        results = evaluate(
+            {pair_id: self.folder / f"{pair_id}.wav" for pair_id in pair_ids},
+            self.release,
+            self.split,
+            suite=self.settings.metrics,
+            cache=self.cache / "benchmark",
+            device=self.accelerator.device.type,
+            checkpoints=self.settings.checkpoints,
+            partial=True,
+        )
+        return {
+            # A score that is undefined on so few clips is left out.
+            result.metric: (result.value, result.higher_is_better)
+            for result in results
+            if result.value is not None
+        }

@@ -1,0 +1,215 @@
+"""`art2mus benchmark score`: a folder of any model's music, and all that may be wrong with it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from art2mus.benchmark.models.base import Sound
+from art2mus.benchmark.predictions import PredictionsError, encode, find
+from art2mus.benchmark.results import Results, read_results
+from art2mus.benchmark.score import ScoreSettings, score
+from art2mus.data import Release, open_release
+from artsound.errors import UsageError
+from tests.art2mus.benchmark_cli.parts import (
+    PAIRS,
+    SECONDS,
+    benchmark,
+    pair_id,
+    write_release,
+    write_tones,
+)
+
+Change = Callable[[Path], object]
+KL = ("spectrum-kl",)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return open_release(write_release(tmp_path_factory.mktemp("score") / "release"))
+
+
+def scored(
+    folder: Path, release: Release, *, partial: bool = False, clip_s: float | None = 10.0
+) -> tuple[Results, tuple[str, ...]]:
+    settings = ScoreSettings("train", KL, clip_s, partial=partial)
+    return score(folder, release, settings)
+
+
+def test_any_folder_is_scored(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "Tones")
+    (folder / "notes.txt").write_text("not a prediction")
+    (folder / ".hidden.wav").touch()
+    results, problems = scored(folder, release)
+    assert not problems
+    assert results == read_results(folder / "results.json")
+    assert (results.model, results.partial, results.predictions.count) == ("Tones", False, PAIRS)
+    again, _ = scored(folder, release)
+    assert again.results == results.results
+
+
+def test_formats_do_not_matter(release: Release, tmp_path: Path) -> None:
+    """24 and 8 bits, floats, FLAC, stereo and other rates are one and the same music."""
+    base = write_tones(tmp_path / "base")
+    wanted, _ = scored(base, release)
+    other = tmp_path / "other"
+    other.mkdir()
+    kinds = [("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("wav", "DOUBLE")]
+    for number in range(PAIRS):
+        samples, rate = soundfile.read(base / f"{pair_id(number)}.wav")
+        suffix, kind = kinds[number % len(kinds)]
+        stereo = np.stack([samples, samples], axis=1) if number % 2 else samples
+        soundfile.write(other / f"{pair_id(number)}.{suffix}", stereo, rate, subtype=kind)
+    found, _ = scored(other, release)
+    items = wanted.results[0].items
+    assert items is not None
+    assert found.results[0].items == pytest.approx(items, rel=1e-6)
+    # Eight bits are heard as they are, noise and all; a higher rate is taken as well.
+    samples, rate = soundfile.read(base / f"{pair_id(0)}.wav")
+    soundfile.write(base / f"{pair_id(0)}.wav", samples, rate, subtype="PCM_U8")
+    soundfile.write(base / f"{pair_id(1)}.wav", np.repeat(samples, 6), 96_000, subtype="PCM_16")
+    eight, _ = scored(base, release)
+    assert eight.results[0].value is not None
+    assert eight.predictions.sample_rates == [16_000, 96_000]
+
+
+def test_identical_files_and_a_single_one(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "same")
+    for number in range(1, PAIRS):
+        shutil.copy(folder / f"{pair_id(0)}.wav", folder / f"{pair_id(number)}.wav")
+    settings = ScoreSettings("train", ("fad-lite-musicnn", "spectrum-kl"))
+    results, _ = score(folder, release, settings, cache=tmp_path / "cache")
+    assert all(one.value is not None and one.value > 0 for one in results.results)
+    one = tmp_path / "one"
+    one.mkdir()
+    shutil.copy(folder / f"{pair_id(0)}.wav", one / f"{pair_id(PAIRS)}.wav")
+    alone, _ = score(one, release, ScoreSettings("test", KL))
+    assert (alone.results[0].n, alone.results[0].interval) == (1, None)
+
+
+def silent(path: Path) -> None:
+    soundfile.write(path, np.zeros(16_000 * 2), 16_000)
+
+
+def with_nan(path: Path) -> None:
+    samples = np.ones(32_000, np.float32)
+    samples[7] = np.nan
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+
+
+PROBLEMS: list[tuple[str, Change]] = [
+    ("000000-tiny: no prediction", lambda at: (at / "000000-tiny.wav").unlink()),
+    ("extra.wav: no such pair in the split", lambda at: silent(at / "extra.wav")),
+    ("000001-tiny.wav: silent", lambda at: silent(at / "000001-tiny.wav")),
+    ("000002-tiny.wav has 1 samples that are NaN", lambda at: with_nan(at / "000002-tiny.wav")),
+    (
+        "000003-tiny.wav lasts 0.50 s",
+        lambda at: soundfile.write(at / "000003-tiny.wav", np.ones(8000) / 2, 16_000),
+    ),
+    (
+        "000004-tiny.wav cannot be decoded",
+        lambda at: (at / "000004-tiny.wav").write_bytes(b"RIFF, and no more"),
+    ),
+    (
+        "000003-tiny.flac: there is 000003-tiny.wav too",
+        lambda at: (at / "000003-tiny.flac").touch(),
+    ),
+    ("000003-tiny.mp3: neither WAV nor FLAC", lambda at: (at / "000003-tiny.mp3").touch()),
+]
+
+
+@pytest.mark.parametrize(("said", "change"), PROBLEMS, ids=[said for said, _ in PROBLEMS])
+def test_one_problem(said: str, change: Change, release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "mine")
+    change(folder)
+    with pytest.raises(PredictionsError) as error:
+        scored(folder, release)
+    assert any(said in problem for problem in error.value.problems)
+    assert "\n" not in str(error.value)
+    assert not (folder / "results.json").exists()
+    results, problems = scored(folder, release, partial=True)
+    assert results.partial
+    assert results.model_details["problems"] == list(problems)
+    kept = PAIRS if any(word in said for word in ("silent", "extra", "flac", "mp3")) else PAIRS - 1
+    assert results.predictions.count == kept
+
+
+def test_all_problems_at_once(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "mine")
+    for _, change in PROBLEMS[:6]:
+        change(folder)
+    with pytest.raises(PredictionsError, match=r"6 things are wrong for release train") as error:
+        scored(folder, release)
+    assert len(error.value.problems) == 6
+
+
+def test_nothing_to_score(release: Release, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="has no predictions"):
+        find(tmp_path / "empty")
+    with pytest.raises(UsageError, match="is not there"):
+        find(tmp_path / "nowhere")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    silent(folder / "of_another_release.wav")
+    with pytest.raises(PredictionsError, match="none of its predictions"):
+        scored(folder, release, partial=True)
+
+
+def test_only_so_much_is_heard(release: Release, tmp_path: Path) -> None:
+    short = write_tones(tmp_path / "short", seconds=1.0)
+    long = write_tones(tmp_path / "long", seconds=SECONDS)
+    first, _ = scored(short, release, clip_s=1.0)
+    same, _ = scored(long, release, clip_s=1.0)
+    assert first.results[0].items == pytest.approx(same.results[0].items or {}, rel=1e-9)
+    other, _ = scored(long, release, clip_s=None)
+    assert other.results[0].value != same.results[0].value
+
+
+def test_predictions_are_written_as_they_are() -> None:
+    samples = np.array([[0.5, -2.0, 1e-9], [0.0, 1.0, 3.0]], np.float32)
+    data = encode(Sound(samples, 44_100))
+    assert data == encode(Sound(samples, 44_100))
+    import io
+
+    read, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    assert rate == 44_100
+    np.testing.assert_array_equal(read.T, samples)
+
+
+def test_the_command_line(release: Release, tmp_path: Path) -> None:
+    write_release(tmp_path / "release")
+    write_tones(tmp_path / "mine")
+    common: list[str | Path] = [
+        "--split",
+        "train",
+        "--metric",
+        "spectrum-kl",
+        "--cache",
+        tmp_path / "cache",
+        "-q",
+    ]
+    done = benchmark("score", "mine", "release", *common, "--name", "Mine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "wrote results to mine/results.json" in done.stdout
+    assert read_results(tmp_path / "mine" / "results.json").model == "Mine"
+    swapped = benchmark("score", "release", "mine", *common, cwd=tmp_path)
+    assert swapped.returncode == 2
+    assert "release is a release: the predictions come first" in swapped.stderr
+    silent(tmp_path / "mine" / f"{pair_id(2)}.wav")
+    silent(tmp_path / "mine" / "extra.wav")
+    wrong = benchmark("score", "mine", "release", *common, cwd=tmp_path)
+    assert wrong.returncode == 1
+    assert wrong.stderr.splitlines()[:2] == [
+        "extra.wav: no such pair in the split",
+        f"{pair_id(2)}.wav: silent",
+    ]
+    assert "2 things are wrong" in wrong.stderr
+    suite = benchmark("score", "mine", "release", "--suite", "papr", cwd=tmp_path)
+    assert suite.returncode == 2
+    assert "did you mean 'paper'" in suite.stderr

@@ -1,0 +1,37 @@
+"""`art2mus listen` as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_RUN = (
+    "import sys; from artsound.commands import run; from art2mus.listen_app import app;"
+    " sys.exit(run(app, 'art2mus'))"
+)
+
+
+def listen(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-c", _RUN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextlib.contextmanager
+def collector(page: Path, answers: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run the collector on a free port; yields its address and its process."""
+    command = [sys.executable, "-u", "-c", _RUN, "serve", str(page)]
+    command += ["--answers", str(answers), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+", line)
+            assert found, line
+            yield found[0], process
+        finally:
+            process.kill()

@@ -1,0 +1,138 @@
+"""The toy backbone: trained, the same bytes every time, and opened as any backbone is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from art2mus.backbone import Backbone
+from art2mus.conditioning import NEGATIVE_PROMPT, PROMPT, PromptEncoder, rollout
+from art2mus.data import open_release
+from art2mus.lite.backbone import make_toy, train_toy
+from art2mus.lite.music import gather, whole_clips
+from art2mus.lite.parts import HIDDEN, TEXT, make_parts
+from art2mus.lite.prior import PriorSettings, pretrain
+from artsound.errors import UsageError
+from tests.art2mus.lite.made_up import made_up_music
+from tests.tiny_release import write_tiny_release
+
+QUICK = PriorSettings(steps=2, batch=2, frames=16)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_toy(made_up_music(), tmp_path_factory.mktemp("toy") / "backbone", QUICK)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_same_seed_gives_the_same_bytes(toy: Path, tmp_path: Path) -> None:
+    torch.rand(3)  # whatever was drawn before
+    again = train_toy(made_up_music(), tmp_path / "again", QUICK)
+    assert _digests(again) == _digests(toy)
+    other = train_toy(made_up_music(), tmp_path / "other", PriorSettings(2, 2, 16, seed=1))
+    assert (
+        _digests(other)["unet/diffusion_pytorch_model.safetensors"]
+        != (_digests(toy)["unet/diffusion_pytorch_model.safetensors"])
+    )
+
+
+def test_it_opens_as_a_backbone_and_says_that_it_is_a_toy(toy: Path) -> None:
+    backbone = Backbone.open(toy)
+    assert backbone.toy
+    assert backbone.sample_rate == 16_000
+    assert backbone.hidden_dim == HIDDEN
+    assert backbone.loa_tokens == 8
+    assert json.loads((toy / "model_index.json").read_text())["art2mus_toy"] is True
+    assert "toy prior, not AudioLDM 2" in (toy / "README.md").read_text()
+    assert not list(toy.parent.glob(".*"))
+
+
+def test_every_path_of_the_full_size_backbone_runs(toy: Path) -> None:
+    backbone = Backbone.open(toy)
+    text, mask = PromptEncoder(backbone).text([PROMPT])
+    negative = PromptEncoder(backbone).negative([NEGATIVE_PROMPT])
+    assert text.shape[2] == negative.text.shape[2] == TEXT
+    assert negative.loa.shape == (1, 8, HIDDEN)
+    loa = rollout(backbone.language_model, torch.randn(1, 10, HIDDEN), 8)
+    with torch.no_grad():
+        noise = backbone.unet(
+            torch.randn(1, 8, 250, 16),  # 10 s, which the U-Net's halvings do not divide
+            torch.tensor([500]),
+            encoder_hidden_states=loa,
+            encoder_hidden_states_1=text,
+            encoder_attention_mask_1=mask,
+        ).sample
+        mel = backbone.vae.decode(noise / backbone.vae.config.scaling_factor).sample
+        sound = backbone.vocoder(mel[:, 0])
+    assert mel.shape == (1, 1, 1000, 64)
+    assert sound.shape == (1, 160_000)
+    assert torch.isfinite(sound).all()
+
+
+def test_the_loss_falls_and_only_unet_and_gpt2_learn(tmp_path: Path) -> None:
+    settings = PriorSettings(steps=25, batch=4, frames=16)
+    folder = train_toy(made_up_music(), tmp_path / "toy", PriorSettings(1, 2, 16))
+    backbone = Backbone.open(folder)
+    fixed = ("vae", "text_encoder", "text_encoder_2", "projection_model")
+    before = {part: _weights(backbone, part) for part in (*fixed, "unet", "language_model")}
+    music = made_up_music()
+    latents = backbone.vae.encode(music.mels[:, None]).latent_dist.mode()
+    scaled = latents * backbone.vae.config.scaling_factor
+    losses = pretrain(backbone, scaled, music.embeddings, settings)
+    assert sum(losses[-5:]) < 0.75 * sum(losses[:5])
+    for part, weights in before.items():
+        assert torch.equal(_weights(backbone, part), weights) == (part in fixed), part
+    assert not any(weight.requires_grad for weight in backbone.unet.parameters())
+
+
+def test_first_weights_leave_the_global_random_state_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    make_parts(0)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_release_becomes_a_backbone(tmp_path: Path) -> None:
+    release = open_release(write_tiny_release(tmp_path / "release", pairs=3, seconds=11.0))
+    seen = []
+    folder = make_toy(release, tmp_path / "toy", QUICK, lambda *told: seen.append(told))
+    assert Backbone.open(folder).toy
+    assert json.loads((folder / "toy.json").read_text())["clips"] == 3
+    assert seen[0] == ("reading music", 1, 3)
+    assert seen[-1] == ("training the toy prior", 2, 2)
+    with pytest.raises(UsageError, match="exists already"):
+        make_toy(release, folder, QUICK)
+
+
+def test_tracks_become_their_whole_clips(tmp_path: Path) -> None:
+    lengths = {9.6: 1, 12.0: 1, 25.0: 2, 29.98: 3, 30.0: 3, 0.4: 1}
+    for seconds, clips in lengths.items():
+        samples = torch.zeros(2, int(seconds * 100)).numpy()
+        assert len(list(whole_clips(samples, 100))) == clips, seconds
+
+
+def test_a_split_that_is_not_there_and_a_model_that_hears_nothing(tmp_path: Path) -> None:
+    release = open_release(write_tiny_release(tmp_path / "release", pairs=2))
+    with pytest.raises(UsageError, match="no split 'trian'"):
+        gather(release, "trian")
+    with pytest.raises(UsageError, match="does not embed both"):
+        gather(release, embedder="clip-vit-b-32")
+    with pytest.raises(UsageError, match="at least one"):
+        PriorSettings(steps=0)
+
+
+def _weights(backbone: Backbone, part: str) -> torch.Tensor:
+    module = backbone.part(part)
+    return torch.cat([tensor.detach().flatten().clone() for tensor in module.state_dict().values()])

@@ -1,0 +1,325 @@
+"""A training from a release to a checkpoint, in this process; what it refuses, and when."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from art2mus.aligner import ImageAligner
+from art2mus.backbone import Backbone
+from art2mus.checkpoint import load_checkpoint
+from art2mus.train import train
+from art2mus.training.frozen import Watch, check_only_learns
+from art2mus.training.log import check_tracker
+from art2mus.training.progress import TrainingProgress
+from art2mus.training.settings import TrainSettings
+from art2mus.training.state import read_position
+from artsound.errors import ArtsoundError, MissingDependency, UsageError
+from tests.art2mus.training_runs import PAIRS, Ground, entries, weights
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground.make(tmp_path_factory.mktemp("training"))
+
+
+@pytest.fixture(scope="module")
+def trained(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One epoch with an average of the weights and TensorBoard's log."""
+    out = tmp_path_factory.mktemp("trained") / "checkpoint"
+    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    done = train(ground.release, out, settings, cache=ground.cache, log="tensorboard")
+    assert done.step == 4
+    assert done.best is not None
+    assert done.best.step == 4
+    assert done.metrics["loss"] == done.best.value
+    assert done.seconds > 0
+    return out
+
+
+def test_the_checkpoint_says_what_it_is(ground: Ground, trained: Path) -> None:
+    aligner, said = load_checkpoint(trained)
+    assert (aligner.embedding_dim, aligner.tokens) == (384, 2)
+    assert said.encoder == "lite-conse"
+    assert said.step == 4
+    assert said.seed == 0
+    assert said.recipe["batch"]["size"] == 2
+    assert said.backbone_fingerprint == Backbone.open(ground.backbone).fingerprint
+    assert said.metrics["loss"] == entries(trained)[-1]["validation"]["loss"]
+    assert (trained / "README.md").is_file()
+
+
+def test_the_average_is_published_and_the_state_goes_on_from_the_weights(trained: Path) -> None:
+    published = load_file(trained / "aligner/diffusion_pytorch_model.safetensors")
+    state = load_file(trained / "training/state.safetensors")
+    for name, tensor in published.items():
+        assert torch.equal(tensor, state[f"average.{name}"])
+        assert not torch.equal(tensor, state[f"aligner.{name}"])
+        assert state[f"optimizer.{name}.exp_avg"].shape == tensor.shape
+
+
+def test_the_log_has_a_line_a_step_and_one_a_validation(trained: Path) -> None:
+    found = entries(trained)
+    assert [entry["step"] for entry in found] == [1, 2, 3, 4, 4]
+    assert all(entry["epoch"] == 0 for entry in found)
+    steps = found[:4]
+    assert all(entry["loss"] > 0 and entry["grad_norm"] > 0 for entry in steps)
+    assert steps[0]["lr"] == 0  # the warm-up begins at nothing
+    assert steps[1]["lr"] == pytest.approx(5e-4)
+    assert found[4]["validation"].keys() == {"loss", "loss@250", "loss@750"}
+    assert list((trained / "training/tensorboard").glob("events.out.tfevents.*"))
+
+
+class _Stops(TrainingProgress):
+    """Ends a training after a step, as Ctrl-C does."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(quiet=True)
+        self.after = after
+
+    def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
+        if what == "train" and done == self.after:
+            raise KeyboardInterrupt
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
+    ground: Ground, trained: Path, tmp_path: Path
+) -> None:
+    """`test_train_processes` kills real processes; this is quicker."""
+    settings = ground.settings(
+        "schedule.epochs=1", "ema_decay=0.9", "checkpoints.every_steps=2", "batch.per_process=1"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(ground.release, tmp_path, settings, cache=ground.cache, progress=_Stops(3))
+    position = read_position(tmp_path / "training")
+    assert position is not None
+    assert position.step == 2
+    assert [entry["step"] for entry in entries(tmp_path)] == [1, 2, 3]
+    train(ground.release, tmp_path, settings, cache=ground.cache, resume=True)
+    assert weights(tmp_path) == weights(trained)
+    assert entries(tmp_path) == entries(trained)
+
+
+def test_a_finished_training_is_not_trained_again(ground: Ground, trained: Path) -> None:
+    before = (trained / "training/log.jsonl").read_bytes(), weights(trained)
+    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    assert train(ground.release, trained, settings, cache=ground.cache).step == 4
+    assert before == ((trained / "training/log.jsonl").read_bytes(), weights(trained))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("encoder=clip", "was trained with encoder = 'lite-conse', not 'clip-vit-b-32'"),
+        ("aligner.tokens=3", "was trained with aligner.tokens = 2, not 3"),
+    ],
+)
+def test_going_on_otherwise_is_refused(
+    ground: Ground, trained: Path, override: str, said: str
+) -> None:
+    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9", override)
+    for resume in (None, True):
+        with pytest.raises(UsageError) as caught:
+            train(ground.release, trained, settings, cache=ground.cache, resume=resume)
+        assert said in str(caught.value)
+        assert "--restart" in str(caught.value)
+
+
+def test_going_on_with_another_release_is_refused(
+    ground: Ground, trained: Path, tmp_path: Path
+) -> None:
+    from tests.tiny_release import write_tiny_release
+
+    other = write_tiny_release(tmp_path / "other", pairs=PAIRS, seconds=0.5)
+    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    with pytest.raises(UsageError, match="was trained with another release"):
+        train(other, trained, settings, cache=ground.cache)
+
+
+def test_nothing_to_resume_and_other_peoples_checkpoints(
+    ground: Ground, trained: Path, tmp_path: Path
+) -> None:
+    settings = ground.settings()
+    with pytest.raises(UsageError, match="holds no training to resume"):
+        train(ground.release, tmp_path / "new", settings, resume=True)
+    copied = shutil.copytree(trained, tmp_path / "copied")
+    shutil.rmtree(copied / "training")
+    with pytest.raises(UsageError, match="a checkpoint and no training to go on with"):
+        train(ground.release, copied, settings)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        train(ground.release, tmp_path / "file", settings)
+
+
+def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(trained, tmp_path / "again")
+    settings = ground.settings("schedule.steps=1", "validation.split=none", "seed=5")
+    done = train(ground.release, out, settings, cache=ground.cache, resume=False)
+    assert (done.step, done.best, done.metrics) == (1, None, {})
+    assert [entry["step"] for entry in entries(out)] == [1]
+    assert not (out / "training/tensorboard").exists()
+    # Without validation the last checkpoint is the one that is published.
+    assert weights(out) == weights(out / "training/last") != weights(trained)
+    assert load_checkpoint(out)[1].seed == 5
+
+
+def test_a_damaged_state_is_named(ground: Ground, trained: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(trained, tmp_path / "damaged")
+    state = out / "training/state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ArtsoundError, match=r"state.safetensors is damaged .* --restart"):
+        train(ground.release, out, ground.settings(), cache=ground.cache)
+
+
+def test_bf16_and_guidance_train_too(ground: Ground, tmp_path: Path) -> None:
+    settings = ground.settings(
+        "precision=bf16", "loss.guidance_scale=3.5", "schedule.steps=2", "batch.workers=1"
+    )
+    done = train(ground.release, tmp_path / "out", settings, cache=ground.cache)
+    assert done.step == 2
+    state = load_file(tmp_path / "out/training/state.safetensors")
+    assert all(tensor.dtype == torch.float32 for tensor in state.values())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["batch.size=9"], "batch.size = 9 is larger than the split 'train', which has 8 rows"),
+        (["split=training"], "has no split 'training'"),
+        (["validation.split=dev"], "has no split 'dev'"),
+        (["encoder=clap-music"], "does not embed images"),
+        (["encoder=imagebnd"], "did you mean 'imagebind'"),
+        (["aligner.tokens=500"], "take fewer tokens"),
+        (["backbone=no/such/folder/here"], "no/such/folder/here"),
+        (["device=cuda"], "no usable GPU"),
+        (["validation.generate=true", "validation.metrics=psnr"], "psnr"),
+        (
+            ["validation.generate=true", "validation.best=fad-vggish"],
+            "validation.best = 'fad-vggish' is not measured",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_is_written(
+    ground: Ground, tmp_path: Path, overrides: list[str], said: str
+) -> None:
+    if overrides == ["device=cuda"] and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ArtsoundError) as caught:
+        train(ground.release, tmp_path / "out", ground.settings(*overrides), cache=ground.cache)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_release_without_audio_is_refused(ground: Ground, tmp_path: Path) -> None:
+    release = shutil.copytree(ground.release, tmp_path / "texts")
+    manifest = json.loads((release / "manifest.json").read_text())
+    (release / "manifest.json").write_text(json.dumps({**manifest, "media": "none"}))
+    with pytest.raises(UsageError, match="without media"):
+        train(release, tmp_path / "out", ground.settings(), cache=ground.cache)
+
+
+def test_a_loss_that_is_no_number_ends_it(ground: Ground, tmp_path: Path) -> None:
+    settings = ground.settings("optimizer.learning_rate=1e30", "schedule.warmup_steps=0")
+    with pytest.raises(ArtsoundError, match=r"step \d has a loss of .*learning_rate"):
+        train(ground.release, tmp_path / "out", settings, cache=ground.cache)
+
+
+def test_trackers_that_are_not_there_are_said_first() -> None:
+    from importlib.util import find_spec
+
+    check_tracker("none")
+    check_tracker("tensorboard")
+    with pytest.raises(UsageError, match="choose one of"):
+        check_tracker("mlflow")
+    if find_spec("wandb") is None:
+        with pytest.raises(MissingDependency, match="pip install wandb"):
+            check_tracker("wandb")
+
+
+def test_only_the_aligner_may_learn(ground: Ground) -> None:
+    backbone = Backbone.open(ground.backbone)
+    aligner = ImageAligner(20, 3, backbone.hidden_dim, staging_dim=24)
+    frozen = {"unet": backbone.unet, "language_model": backbone.language_model}
+    optimizer = torch.optim.AdamW(aligner.parameters())
+    check_only_learns(aligner, optimizer, frozen)
+    with pytest.raises(ArtsoundError, match="not hold exactly the aligner's"):
+        check_only_learns(aligner, torch.optim.AdamW(backbone.unet.parameters()), frozen)
+    with pytest.raises(ArtsoundError, match="not hold exactly the aligner's"):
+        check_only_learns(aligner, torch.optim.AdamW([aligner.start]), frozen)
+    aligner.start.requires_grad_(False)
+    with pytest.raises(ArtsoundError, match=r"aligner.start is frozen"):
+        check_only_learns(aligner, optimizer, frozen)
+    aligner.start.requires_grad_(True)
+    backbone.unet.conv_in.bias.requires_grad_(True)
+    with pytest.raises(ArtsoundError, match=r"unet.conv_in.bias is not frozen"):
+        check_only_learns(aligner, optimizer, frozen)
+
+
+def test_a_frozen_part_that_changes_is_seen(ground: Ground) -> None:
+    backbone = Backbone.open(ground.backbone)
+    unet: Any = backbone.unet
+    watch = Watch({"unet": unet, "language_model": backbone.language_model})
+    watch.check()
+    with torch.no_grad():
+        unet.conv_in.weight[0, 0, 0, 0] += 1e-3
+    with pytest.raises(ArtsoundError, match="the frozen unet has changed"):
+        watch.check()
+    with torch.no_grad():
+        unet.conv_in.weight[0, 0, 0, 0] -= 1e-3
+    again = Watch({"unet": unet})
+    unet.conv_in.bias.grad = torch.zeros(8)
+    with pytest.raises(ArtsoundError, match=r"unet.conv_in.bias has a gradient"):
+        again.check()
+
+
+def test_dry_run_prints_the_papers_arithmetic_for_95295_rows(tmp_path: Path) -> None:
+    """On a release of texts alone, of the size of the paper's training split."""
+    from typer import Typer
+    from typer.testing import CliRunner
+
+    from art2mus.train_app import register
+
+    release = write_texts(tmp_path / "release", 95_295)
+    app = Typer()
+    register(app)
+    command = ["train", str(release), "--out", str(tmp_path / "out"), "--dry-run"]
+    said = CliRunner().invoke(app, [*command, "--processes", "4"], catch_exceptions=False)
+    assert said.exit_code == 0
+    assert "batch: 128 = 32 x 4 processes x 1 accumulated" in said.output
+    assert "epoch: 744 steps = 95,295 rows // 128" in said.output
+    assert "training: 37,200 steps = 50 epochs" in said.output
+    assert "optimizer.learning_rate = 2e-05" in said.output
+    assert not (tmp_path / "out").exists()
+
+
+def write_texts(folder: Path, rows: int) -> Path:
+    """Write a release without media, of so many training rows and 100 for validation."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from tests.tiny_release import write_tiny_manifest
+
+    card = ["---", "configs:", "- config_name: default", "  default: true", "  data_files:"]
+    for split, count in (("train", rows), ("validation", 100)):
+        name = f"data/{split}-00000-of-00001.parquet"
+        card += [f"  - split: {split}", f"    path: {name}"]
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        ids = [f"{split}-{number}" for number in range(count)]
+        pq.write_table(
+            pa.table({"pair_id": ids, "artwork_caption": ["A painting"] * count}), folder / name
+        )
+    (folder / "README.md").write_text("\n".join([*card, "---", ""]))
+    write_tiny_manifest(folder)
+    return folder
+
+
+def test_a_recipe_is_checked_before_the_release_is_opened() -> None:
+    with pytest.raises(UsageError, match=r"aligner\.tokens"):
+        TrainSettings.read("paper", ["aligner.tokens=0"])
