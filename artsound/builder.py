@@ -12,8 +12,9 @@ from typing import Any
 import multiprocess
 
 from artsound import __version__
-from artsound.engine import run_stage
 from artsound.errors import UsageError
+from artsound.executors.jobs import refuse_while_queued
+from artsound.executors.run import Executor, check, run
 from artsound.models.registry import Models
 from artsound.pipeline import stage_index, stages
 from artsound.prepare import identities, pins, prepare_stages
@@ -39,7 +40,8 @@ def build(
     artworks: Path | str,
     tracks: Path | str,
     out: Path | str,
-    workers: int = 1,
+    workers: int | None = None,
+    executor: Executor = "local",
     until: str | None = None,
     redo_from: str | None = None,
     progress: Progress | None = None,
@@ -54,8 +56,11 @@ def build(
         artworks: ArtGraph's archive, or a folder that holds it, packed or unpacked.
         tracks: the Free Music Archive's archives, or a folder that holds them.
         out: the workspace folder, new or of the same build.
-        workers: how many processes work at a time; one is this process itself. With more, a
-            script must make the call under `if __name__ == "__main__":`.
+        workers: how many processes work at a time, by default one, which is this process itself.
+            With more, a script must make the call under `if __name__ == "__main__":`. On a cluster,
+            how many shards of a stage are made at a time, by default as many as there is room for.
+        executor: where shards are made: `local`, `slurm` or `ray`, with the recipe's settings.
+            With `slurm` the build is only submitted; `artsound status` says how far it is.
         until: the last stage to run; all of them if None.
         redo_from: make this stage and all after it again. Needed when the recipe or the sources
             differ from those that the workspace was begun with.
@@ -66,10 +71,13 @@ def build(
 
     Raises:
         UsageError: a source or stage does not exist, or the workspace belongs to another recipe.
-        ArtsoundError: a source cannot be read, a model is not there, or a shard failed.
+        ArtsoundError: a source cannot be read, a model is not there, a shard failed, or the
+            cluster cannot be used.
     """
-    if workers < 1:
+    check(executor)
+    if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: at least 1")
+    at_once = workers or (1 if executor == "local" else 0)
     if multiprocess.current_process().name == WORKER:
         # Worker processes import the script that they are started from.
         raise UsageError(
@@ -90,12 +98,12 @@ def build(
     again = [stage.table for stage in redone] if redo_from else []
     prepare_stages(context, plan[:last], show.say, again)
     with workspace.locked():
+        refuse_while_queued(workspace)
         workspace.sweep()
         known = identities(context, plan, before)
         context = dataclasses.replace(context, identities=known)
         _claim(context, plan, redo_from)
-        for stage in plan[:last]:
-            run_stage(context, stage, workers, show)
+        run(executor, context, plan[:last], at_once, show)
     return workspace
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from artsound import __version__
 from artsound.commands import run
 from artsound.compare.app import app as compare_app
-from artsound.errors import ArtsoundError
+from artsound.errors import ArtsoundError, UsageError
 from artsound.needs_app import app as models_app
 from artsound.report.app import EPILOG as REPORT_EPILOG
 from artsound.report.app import report
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from artsound.release.configs import Written
     from artsound.release.media import Problem
 
+Executor = Literal["local", "slurm", "ray"]
 Media = Literal["embed", "none"]
 Licenses = Literal["all", "permissive"]
 
@@ -82,7 +83,9 @@ def sample(
     "[bold]artsound build --artworks A --tracks T --out W --set image_captions.keep=last[/]\n\n"
     "[bold]artsound build --artworks A --tracks T --out W --until tracks[/]\n\n"
     "[bold]artsound build --artworks A --tracks T --out W --set pairing.method=optimal"
-    " --max-per-artwork 2[/]"
+    " --max-per-artwork 2[/]\n\n"
+    "[bold]artsound build --artworks A --tracks T --out W --executor slurm"
+    " --set executor.slurm.partition=gpu[/]"
 )
 def build(
     artworks: Annotated[
@@ -103,8 +106,19 @@ def build(
         float | None, typer.Option(help="Make no pair less similar than this.", min=-1, max=1)
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Worker processes; 0: one a core.", min=0, show_default=False)
+        int,
+        typer.Option(
+            help="Worker processes, or shards made at a time; 0: one a core, or no limit.",
+            min=0,
+            show_default=False,
+        ),
     ] = 0,
+    executor: Annotated[
+        Executor, typer.Option(help="Where shards are made; the recipe has its settings.")
+    ] = "local",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With slurm: stay until the jobs have ended.")
+    ] = False,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     redo_from: Annotated[
         str | None, typer.Option(help="Make this stage and all after it again.")
@@ -113,25 +127,35 @@ def build(
 ) -> None:
     """Build the tables of a workspace, or continue a build that was stopped."""
     from artsound.builder import build as run
+    from artsound.executors.jobs import follow, remembered
     from artsound.progress import Progress
     from artsound.recipe import Recipe
 
+    if wait and executor != "slurm":
+        raise UsageError(f"--wait is for --executor slurm; {executor} ends with the build")
     shortcuts = {
         "pairing.max_per_artwork": max_per_artwork,
         "pairing.min_similarity": min_similarity,
     }
     given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
     read = Recipe.read(recipe, [*(settings or ()), *given])
-    run(
+    progress = Progress(quiet=quiet)
+    workspace = run(
         read,
         artworks=artworks,
         tracks=tracks,
         out=out,
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=workers or (len(os.sched_getaffinity(0)) if executor == "local" else None),
+        executor=executor,
         until=until,
         redo_from=redo_from,
-        progress=Progress(quiet=quiet),
+        progress=progress,
     )
+    if executor == "slurm" and remembered(workspace):
+        if not wait:
+            _out.print(f"submitted {out}; next: artsound status {out}", soft_wrap=True)
+            return
+        follow(workspace, progress.say)
     after = f"built {out} until {until}" if until else f"built {out}"
     then = "the same without --until" if until else f"artsound release {out} --out DIR"
     _out.print(f"{after}; next: {then}", soft_wrap=True)
@@ -142,7 +166,7 @@ def status(
     workspace: Annotated[Path, typer.Argument(metavar="W", help="The workspace.")],
 ) -> None:
     """Say what is done, what was rejected and why, and what is left, stage by stage."""
-    from artsound.status import hint
+    from artsound.status import hint, on_cluster
     from artsound.status import status as of
     from artsound.workspace import Workspace
 
@@ -158,8 +182,22 @@ def status(
             row.table, row.state, shards, str(row.rows), f"{row.seconds:.1f}", escape(noted)
         )
     _out.print(table)
-    if said := hint(found):
-        _out.print(said, soft_wrap=True, markup=False)
+    for line in [*on_cluster(Workspace(workspace)), hint(found)]:
+        if line:
+            _out.print(line, soft_wrap=True, markup=False)
+
+
+@app.command(epilog="Example: [bold]artsound cancel work[/]")
+def cancel(
+    workspace: Annotated[Path, typer.Argument(metavar="W", help="A workspace given to SLURM.")],
+) -> None:
+    """End the SLURM jobs of a build; what is done stays, and the same build continues it."""
+    from artsound.executors.jobs import cancel as end
+    from artsound.workspace import Workspace
+
+    count = end(Workspace(workspace))
+    said = f"cancelled the jobs of {count} stages" if count else "no job was queued or running"
+    _out.print(f"{workspace}: {said}", soft_wrap=True, markup=False)
 
 
 @app.command(

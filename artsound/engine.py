@@ -28,6 +28,7 @@ from loguru import logger
 from artsound.errors import ArtsoundError
 from artsound.models import registry
 from artsound.models.served import served
+from artsound.models.setup import Setup
 from artsound.progress import Progress, ProgressFile
 from artsound.sources.archive import cached_source
 from artsound.stage import Build, Stage
@@ -106,12 +107,14 @@ def pending_shards(build: Build, stage: Stage) -> list[int]:
     for table in tables:
         if len(build.workspace.shards(table)) > count:
             build.workspace.drop(table, keep=count)
-    pending = []
-    for shard in range(count):
-        inputs = shard_inputs(build, stage, shard)
-        if not all(build.workspace.intact(table, shard, inputs) for table in tables):
-            pending.append(shard)
-    return pending
+    return [shard for shard in range(count) if not intact(build, stage, shard)]
+
+
+def intact(build: Build, stage: Stage, shard: int) -> bool:
+    """Say whether a shard is committed, unaltered, and made from what it would be made from now."""
+    inputs = shard_inputs(build, stage, shard)
+    tables = (*stage.side_tables, stage.table)
+    return all(build.workspace.intact(table, shard, inputs) for table in tables)
 
 
 def shard_inputs(build: Build, stage: Stage, shard: int) -> str:
@@ -175,14 +178,24 @@ def stage_threads(stage: Stage) -> int:
 def _graphics_cards(build: Build, stage: Stage) -> int:
     """Return how many GPUs a stage's models compute on, one a worker; 0 if on none."""
     setups = [build.models.setup(role, name) for role, name in stage.models(build.recipe)]
-    if not any(
-        setup.entry.weights and not setup.entry.served and setup.settings.device != "cpu"
-        for setup in setups
-    ):
+    if not any(_has_weights_for_gpu(setup) for setup in setups):
         return 0
     import torch
 
     return torch.cuda.device_count()
+
+
+def wants_gpu(build: Build, stage: Stage) -> bool:
+    """Say whether a stage's models, or the servers of its chat models, compute on a GPU."""
+    setups = [build.models.setup(role, name) for role, name in stage.models(build.recipe)]
+    return any(
+        _has_weights_for_gpu(setup) or (setup.entry.served and not setup.settings.endpoint)
+        for setup in setups
+    )
+
+
+def _has_weights_for_gpu(setup: Setup) -> bool:
+    return bool(setup.entry.weights and not setup.entry.served and setup.settings.device != "cpu")
 
 
 def log_folder(build: Build, stage: Stage) -> Path:

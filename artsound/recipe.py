@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from artsound.errors import UsageError
+from artsound.executors.settings import ExecutorSettings
 from artsound.models.catalogue import CATALOGUE
 from artsound.models.settings import ModelSettings
 
@@ -175,6 +176,7 @@ class Recipe(_Section):
     pairing: Pairing
     release: Release = Release()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+    executor: ExecutorSettings = ExecutorSettings()
 
     @model_validator(mode="after")
     def _pairing_has_embeddings(self) -> Recipe:
@@ -198,13 +200,14 @@ class Recipe(_Section):
         """Return what of the recipe shapes the tables: all but where and how fast they are made."""
         data = self.model_dump(mode="json")
         data["pairing"].pop("backend")
+        data.pop("executor")
         models = {name: settings.shaping() for name, settings in self.models.items()}
         data["models"] = {name: shaping for name, shaping in models.items() if shaping}
         return data
 
     def published(self) -> dict[str, Any]:
         """Return the recipe as a release tells it: no path or address of the machine it ran on."""
-        data = self.model_dump(mode="json")
+        data = self.model_dump(mode="json", exclude={"executor"})
         data["models"] = {
             name: settings.published() for name, settings in sorted(self.models.items())
         }

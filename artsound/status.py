@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from artsound.executors.jobs import NoSlurmError, queued, remembered, words
+from artsound.executors.node import failures
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
 from artsound.schema import Reason
@@ -75,6 +77,32 @@ def hint(found: Sequence[StageStatus]) -> str | None:
                 f" run the build with --redo-from {stage.table}"
             )
     return None
+
+
+def on_cluster(workspace: Workspace) -> list[str]:
+    """Return a line for every stage that has SLURM jobs, or shards that failed on a node.
+
+    Raises:
+        ArtsoundError: the list of the jobs is damaged.
+    """
+    jobs = remembered(workspace)
+    try:
+        alive = queued(jobs)
+    except NoSlurmError as error:
+        alive = {}
+        lines = [f"its SLURM jobs cannot be asked for: {error}"]
+    else:
+        lines = [
+            f"{job.stage}: SLURM job {job.id}, {words(alive[job.stage])}; its output is in"
+            f" {workspace.root / 'logs' / job.stage / 'slurm'}"
+            for job in jobs
+            if job.stage in alive
+        ]
+    begun = Recipe.parse(workspace.description()["recipe"], f"{workspace.root}/workspace.json")
+    for stage in stages(begun):
+        found = failures(workspace, stage.table)
+        lines += [f"{stage.table}, shard {shard}: {why}" for shard, why in found.items()]
+    return lines
 
 
 def _of(workspace: Workspace, table: str, shards: int | None) -> StageStatus:

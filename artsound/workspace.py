@@ -67,11 +67,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees either all of it or what was there before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk has no room for half a file
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class Workspace:
@@ -190,12 +194,16 @@ class Workspace:
         seconds: float = 0.0,
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Write a part and then its marker, each by atomic rename."""
+        """Write a part and then its marker, each by atomic rename.
+
+        Raises:
+            ArtsoundError: one cannot be written, as on a full disk.
+        """
         part = self.part(table, shard)
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
-        write_atomically(part, data)
+        self._write(part, data)
         failures: Counter[str] = Counter()
         if "reason" in rows.column_names:
             reasons = (value.partition(":")[0] for value in rows["reason"].to_pylist() if value)
@@ -209,7 +217,16 @@ class Workspace:
             versions=dict(versions or {}),
         )
         text = json.dumps(asdict(marker), indent=1, ensure_ascii=False)
-        write_atomically(part.with_suffix(".json"), f"{text}\n".encode())
+        self._write(part.with_suffix(".json"), f"{text}\n".encode())
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            write_atomically(path, data)
+        except OSError as error:
+            raise ArtsoundError(
+                f"{path} cannot be written ({error.strerror}): check the free space and the"
+                " permissions; finished shards are kept: run the same command again to continue"
+            ) from error
 
     def drop(self, table: str, *, keep: int = 0) -> None:
         """Forget a table's parts from shard `keep` on, markers first."""

@@ -92,7 +92,6 @@ def train_toy(
 ) -> Path:
     """Train a toy backbone on clips and write it; see `make_toy`."""
     refuse_existing(out)
-    torch.use_deterministic_algorithms(True, warn_only=True)
     unfinished = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

@@ -283,6 +283,7 @@ def test_a_toy_prior_is_labelled(pictures: Path, tmp_path: Path) -> None:
     assert "Toy prior." in (tmp_path / "out/index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_command_leaves_whole_files_and_goes_on(
     checkpoint: Path, pictures: Path, tmp_path: Path, number: signal.Signals

@@ -160,7 +160,7 @@ def test_a_killed_run_continues_and_gives_the_same_files(folder: Path, tmp_path:
         env={**environment(), "SLOWLY": "1"},
     )
     deadline = time.monotonic() + 120
-    while len(list(killed.glob("*.wav"))) < 2:
+    while len(list(killed.glob("[!.]*.wav"))) < 2:  # a hidden file is one being written
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,13 @@ def collector(page: Path, answers: Path) -> Iterator[tuple[str, subprocess.Popen
     """Run the collector on a free port; yields its address and its process."""
     command = [sys.executable, "-u", "-c", _RUN, "serve", str(page)]
     command += ["--answers", str(answers), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell would hand down that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         try:
             assert process.stdout
             line = process.stdout.readline()

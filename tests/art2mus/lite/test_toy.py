@@ -81,7 +81,7 @@ def test_every_path_of_the_full_size_backbone_runs(toy: Path) -> None:
 
 
 def test_the_loss_falls_and_only_unet_and_gpt2_learn(tmp_path: Path) -> None:
-    settings = PriorSettings(steps=25, batch=4, frames=16)
+    settings = PriorSettings(steps=60, batch=8, frames=16)
     folder = train_toy(made_up_music(), tmp_path / "toy", PriorSettings(1, 2, 16))
     backbone = Backbone.open(folder)
     fixed = ("vae", "text_encoder", "text_encoder_2", "projection_model")
@@ -90,7 +90,7 @@ def test_the_loss_falls_and_only_unet_and_gpt2_learn(tmp_path: Path) -> None:
     latents = backbone.vae.encode(music.mels[:, None]).latent_dist.mode()
     scaled = latents * backbone.vae.config.scaling_factor
     losses = pretrain(backbone, scaled, music.embeddings, settings)
-    assert sum(losses[-5:]) < 0.75 * sum(losses[:5])
+    assert sum(losses[-15:]) < 0.75 * sum(losses[:15])
     for part, weights in before.items():
         assert torch.equal(_weights(backbone, part), weights) == (part in fixed), part
     assert not any(weight.requires_grad for weight in backbone.unet.parameters())

@@ -1,0 +1,125 @@
+"""Toy stages that the nodes of a cluster can import, and what they are run on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from artsound.recipe import Recipe
+from artsound.stage import Build, Stage
+from artsound.workspace import Workspace
+
+
+class Numbers(Stage):
+    """As many parts as the recipe's seed says."""
+
+    table = "numbers"
+
+    def shards(self, build: Build) -> int:
+        return build.recipe.seed
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {"seed": recipe.seed}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        return {"numbers": pa.table({"id": [shard]})}
+
+
+class Squares(Stage):
+    """The squares of the numbers, and their cubes beside them."""
+
+    table = "squares"
+    side_tables = ("cubes",)
+    reads = ("numbers",)
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        (number,) = build.workspace.read("numbers", shard=shard)["id"].to_pylist()
+        return {
+            "squares": pa.table({"id": [number**2]}),
+            "cubes": pa.table({"id": [number**3]}),
+        }
+
+
+class Total(Stage):
+    """One number from all parts."""
+
+    table = "total"
+    reads = ("squares",)
+    whole = True
+
+    def settings(self, recipe: Recipe) -> Mapping[str, object]:
+        return {}
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        squares = build.workspace.read("squares")["id"].to_pylist()
+        return {"total": pa.table({"total": [sum(squares)]})}
+
+
+class Broken(Squares):
+    """Fails at its second shard."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        if shard == 1:
+            raise ZeroDivisionError("no such luck")
+        return super().run(build, shard)
+
+
+class Patient(Numbers):
+    """Has not ended its second shard when its time is over; is quick when it is begun again."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        if shard == 1 and os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+            time.sleep(300)
+        return super().run(build, shard)
+
+
+class Mortal(Numbers):
+    """Loses its process at the third shard, the first time."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        died = build.artworks / "died"
+        if shard == 2 and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(build, shard)
+
+
+class Doomed(Numbers):
+    """Loses its process at the third shard, always."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        if shard == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(build, shard)
+
+
+class Leisurely(Numbers):
+    """Says where each shard is made, and takes its time."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        where = build.artworks / f"begun-{shard}"
+        where.write_text(os.environ.get("TOY_NODE", ""))
+        time.sleep(0.5)
+        return super().run(build, shard)
+
+
+def toy_build(folder: Path, *settings: str, shards: int = 4, recipe: str = "lite") -> Build:
+    """Return a build of so many numbers."""
+    read = Recipe.read(recipe, [f"seed={shards}", *settings])
+    return Build(read, Workspace(folder / "work"), folder, folder)
+
+
+def parts(workspace: Workspace) -> dict[str, bytes]:
+    """Return the bytes of all parts."""
+    return {
+        path.relative_to(workspace.root).as_posix(): path.read_bytes()
+        for path in sorted((workspace.root / "tables").rglob("*.parquet"))
+    }
