@@ -25,9 +25,9 @@ demo: $(READY)
 	test -f $(DEMO)/artsound/manifest.json || $(BIN)/artsound release $(DEMO)/work --out $(DEMO)/artsound
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/open_release.py $(DEMO)/artsound
 	$(BIN)/artsound report $(DEMO)/work --out $(DEMO)/report --quiet
-	test -d $(DEMO)/toy || $(BIN)/art2mus toy $(DEMO)/artsound --out $(DEMO)/toy
+	test -f $(DEMO)/toy/model_index.json || $(BIN)/art2mus toy $(DEMO)/artsound --out $(DEMO)/toy
 	$(BIN)/art2mus train $(DEMO)/artsound --recipe lite --backbone $(DEMO)/toy --out $(DEMO)/checkpoint --cache $(DEMO)/cache
-	$(BIN)/art2mus sample $(DEMO)/checkpoint --release $(DEMO)/artsound --split train --limit 5 --batch 5 --steps 50 --out $(DEMO)/music
+	$(BIN)/art2mus sample $(DEMO)/checkpoint --release $(DEMO)/artsound --split train --limit 5 --batch 5 --steps 100 --out $(DEMO)/music
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(PYTEST)
