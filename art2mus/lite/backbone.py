@@ -21,6 +21,7 @@ from art2mus.lite.prior import PriorSettings, pretrain
 from art2mus.lite.vocoder import GriffinLimVocoder
 from artsound.errors import UsageError
 from artsound.models.pretrained import quiet
+from artsound.threads import limited
 
 _INDEX: Final[dict[str, Any]] = {
     "_class_name": "AudioLDM2Pipeline",
@@ -98,7 +99,9 @@ def train_toy(
     codec = PatchCodec.fit(music.mels, LATENT_CHANNELS)
     _write_parts(unfinished, codec, settings.seed)
     backbone = Backbone.open(unfinished)
-    losses = pretrain(backbone, _latents(codec, music.mels), music.embeddings, settings, report)
+    # So small a network gains nothing from a second thread, and loses much where it must share.
+    with limited(1):
+        losses = pretrain(backbone, _latents(codec, music.mels), music.embeddings, settings, report)
     for part, file in _TRAINED.items():
         # The weights alone: a configuration that was read also says where it was read from.
         save_file(backbone.part(part).state_dict(), unfinished / part / file, {"format": "pt"})
