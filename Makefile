@@ -30,7 +30,7 @@ demo: $(READY)
 	$(BIN)/art2mus sample $(DEMO)/checkpoint --release $(DEMO)/artsound --split train --limit 5 --batch 5 --steps 100 --out $(DEMO)/music
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow and not endurance" --numprocesses 2 --dist loadfile $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -91,14 +91,14 @@ def test_hostile_files_are_rows_with_reasons(tmp_path: Path) -> None:
         assert by_kind[kind]["reason"] == "unsafe path", kind
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1200)
 def test_disks_that_fill_up_and_parts_that_change(tmp_path: Path) -> None:
     outcomes = disk.run(tmp_path)
     assert [outcome for outcome in outcomes if not outcome.survived] == []
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1200)
 def test_a_faulty_endpoint_loses_no_caption_and_doubles_none(tmp_path: Path) -> None:
     outcome = endpoint.run(tmp_path, 20)
@@ -106,7 +106,7 @@ def test_a_faulty_endpoint_loses_no_caption_and_doubles_none(tmp_path: Path) -> 
     assert (outcome.lost, outcome.doubled, outcome.different) == (0, 0, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1800)
 def test_builds_killed_at_random_moments_end_in_the_same_bytes(tmp_path: Path) -> None:
     outcome = kill.run(tmp_path, 20)
@@ -114,7 +114,7 @@ def test_builds_killed_at_random_moments_end_in_the_same_bytes(tmp_path: Path) -
     assert (outcome.different, outcome.left) == ([], [])
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1800)
 def test_a_soak_stays_within_its_memory(tmp_path: Path) -> None:
     outcome = soak.run(tmp_path, 300)

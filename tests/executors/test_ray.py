@@ -138,7 +138,7 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
         _run(toys, Numbers())
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1500)
 def test_the_sample_gives_the_same_bytes_and_release_after_a_node_died(
     nodes: Any,

@@ -37,7 +37,7 @@ QUIET = Progress(quiet=True)
 FEW_JOBS = "executor.slurm.array_size=2"
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.endurance,
     pytest.mark.skipif(bool(missing()), reason=f"no SLURM: {', '.join(missing())}"),
 ]
 
@@ -148,7 +148,7 @@ def test_the_command_line_submits_waits_and_shows(
     assert parts(Workspace(out)) == parts(Workspace(tmp_path / "here"))
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(600)
 def test_a_job_whose_time_is_over_is_queued_again_and_continues(
     cluster: Path, tmp_path: Path
@@ -160,7 +160,7 @@ def test_a_job_whose_time_is_over_is_queued_again_and_continues(
     assert toys.workspace.shards("numbers") == [0, 1, 2, 3]
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1800)
 def test_the_sample_gives_the_same_bytes_and_release(
     cluster: Path, sources: SampleSources, built: Workspace, released: Path, tmp_path: Path
