@@ -19,9 +19,9 @@ from art2mus.training.log import FILE, Tracker
 from art2mus.training.plan import first_process
 from art2mus.training.progress import TrainingProgress
 from art2mus.training.settings import TrainSettings
+from artsound.atomic import write_atomically
 from artsound.errors import UsageError
 from artsound.table import Cell, Table
-from artsound.workspace import write_atomically
 
 ENCODERS: Final = ("imagebind", "clip")
 TOKENS: Final = (4, 6, 8, 10, 16)

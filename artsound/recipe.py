@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +18,7 @@ from artsound.errors import UsageError
 from artsound.executors.settings import ExecutorSettings
 from artsound.models.catalogue import CATALOGUE
 from artsound.models.settings import ModelSettings
+from artsound.toml_settings import explain, override, read_toml, shipped
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Strategy = Literal[
@@ -225,11 +224,7 @@ class Recipe(_Section):
         Raises:
             UsageError: there is no such recipe, or it is not valid; says where and why.
         """
-        where, text = _text(str(name_or_path))
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{where} is not TOML: {error}") from error
+        where, data = read_toml(name_or_path, "artsound")
         return cls.parse(data, where, overrides)
 
     @classmethod
@@ -240,8 +235,8 @@ class Recipe(_Section):
             UsageError: with the first wrong key, what is wrong with it, and how many more are.
         """
         given = copy.deepcopy(dict(data))
-        for override in overrides:
-            _override(given, override)
+        for setting in overrides:
+            override(given, setting, "image_captions.keep=last", _parts)
         try:
             return cls.model_validate(given)
         except ValidationError as error:
@@ -250,46 +245,12 @@ class Recipe(_Section):
             key = ".".join(str(part) for part in first["loc"])
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             at = f"{where}: {key}" if first["loc"] else where
-            raise UsageError(f"{at}: {_explain(cls, first)}{more}") from error
+            raise UsageError(f"{at}: {explain(cls, first, ModelSettings)}{more}") from error
 
 
 def shipped_recipes() -> list[str]:
     """Return the names of the recipes that ship with the package."""
-    folder = resources.files("artsound") / "recipes"
-    names = (item.name for item in folder.iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
-
-
-def _text(name: str) -> tuple[str, str]:
-    shipped = shipped_recipes()
-    if name in shipped:
-        source = resources.files("artsound") / "recipes" / f"{name}.toml"
-        return f"recipe {name}", source.read_text("utf-8")
-    path = Path(name)
-    if path.is_file():
-        try:
-            return str(path), path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read recipe {path}: {error}") from error
-    near = difflib.get_close_matches(name, shipped, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"no recipe {name!r}: {hint}give a TOML file or one of {', '.join(shipped)}")
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    key, equals, raw = override.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"--set {override!r}: expected key=value, as in image_captions.keep=last")
-    try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = raw
-    *path, last = _parts(key.strip())
-    for part in path:
-        data = data.setdefault(part, {})
-        if not isinstance(data, dict):
-            raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
-    data[last] = value
+    return shipped("artsound")
 
 
 def _parts(key: str) -> list[str]:
@@ -300,17 +261,3 @@ def _parts(key: str) -> list[str]:
         if key.startswith(f"models.{name}."):
             return ["models", name, *key.removeprefix(f"models.{name}.").split(".")]
     return key.split(".")
-
-
-def _explain(model: type[BaseModel], problem: Any) -> str:
-    """Say what is wrong, and for an unknown key which one was probably meant."""
-    if problem["type"] != "extra_forbidden":
-        return str(problem["msg"]).removeprefix("Value error, ")
-    *path, key = problem["loc"]
-    fields = model.model_fields
-    for part in path:
-        # `[models.NAME]` is the one section whose keys are names and not settings.
-        section = fields[str(part)].annotation if str(part) in fields else ModelSettings
-        fields = section.model_fields if isinstance(section, type) else {}
-    near = difflib.get_close_matches(str(key), fields, n=1)
-    return f"no such setting; did you mean {near[0]!r}?" if near else "no such setting"

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from artsound.workspace import write_atomically
+from artsound.atomic import write_atomically
 
 Cell = str | int | float | None
 _NAME: Final = 32  # what is not wrapped in a first column

@@ -20,7 +20,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,10 +29,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from artsound.atomic import TEMPORARY, write_atomically
 from artsound.errors import ArtsoundError, UsageError
 
 FORMAT: Final = 1
-_TEMPORARY: Final = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,6 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees either all of it or what was there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError:  # a full disk has no room for half a file
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class Workspace:
@@ -153,7 +137,7 @@ class Workspace:
 
     def sweep(self) -> None:
         """Delete the temporary files that a killed build left; call it only while locked."""
-        for path in self.root.rglob(f"{_TEMPORARY}*"):
+        for path in self.root.rglob(f"{TEMPORARY}*"):
             path.unlink(missing_ok=True)
 
     # -- parts --------------------------------------------------------------------------------

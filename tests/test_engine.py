@@ -22,6 +22,7 @@ from artsound.stage import Build, Stage
 from artsound.threads import cores
 from artsound.workers import WorkerDiedError
 from artsound.workspace import Workspace
+from tests.executors.toys import Squares, Total
 
 QUIET = Progress(quiet=True)
 LIBRARIES = ("torch", "numba", "blas")
@@ -41,39 +42,6 @@ class Numbers(Stage):
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
         numbers = [build.recipe.seed + shard * 5 + offset for offset in range(5)]
         return {"numbers": pa.table({"id": numbers, "pid": [os.getpid()] * 5})}
-
-
-class Squares(Stage):
-    """The squares of the numbers, and their cubes beside them."""
-
-    table = "squares"
-    side_tables = ("cubes",)
-    reads = ("numbers",)
-
-    def settings(self, recipe: Recipe) -> Mapping[str, object]:
-        return {}
-
-    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
-        numbers = build.workspace.read("numbers", shard=shard)["id"].to_pylist()
-        return {
-            "squares": pa.table({"id": [n**2 for n in numbers]}),
-            "cubes": pa.table({"id": [n**3 for n in numbers]}),
-        }
-
-
-class Total(Stage):
-    """One number from all parts."""
-
-    table = "total"
-    reads = ("squares",)
-    whole = True
-
-    def settings(self, recipe: Recipe) -> Mapping[str, object]:
-        return {}
-
-    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
-        squares = build.workspace.read("squares")["id"].to_pylist()
-        return {"total": pa.table({"total": [sum(squares)]})}
 
 
 class Broken(Numbers):

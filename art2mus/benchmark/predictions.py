@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from art2mus.benchmark.clips import inspect
 from art2mus.benchmark.models.base import Sound
+from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError, UsageError
-from artsound.workspace import write_atomically
 
 FORMAT: Final = "art2mus-prediction/1"
 SUFFIXES: Final = (".wav", ".flac")

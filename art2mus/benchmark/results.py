@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError
-from artsound.workspace import write_atomically
 
 FORMAT: Final = 1
 

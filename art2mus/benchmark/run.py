@@ -18,6 +18,7 @@ from art2mus.benchmark.models.base import Sound, Task
 from art2mus.benchmark.models.registry import Named
 from art2mus.benchmark.predictions import read_record, write_prediction
 from artsound import __version__
+from artsound.atomic import sweep
 from artsound.errors import ArtsoundError, UsageError
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def run(
         "settings": dict(named.model.open(task)),
     }
     about = dict(named.model.about())
+    sweep(out)
     missing = [name for name in ids if not _there(out, name, identity, settings.overwrite)]
     ran = Ran(tuple(ids), len(missing), len(ids) - len(missing))
     if not missing:

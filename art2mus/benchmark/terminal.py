@@ -61,8 +61,8 @@ def show(tables: list[Table], kind: Format, out: Path | None) -> None:
         kind: how.
         out: the file; printed if None.
     """
+    from artsound.atomic import write_atomically
     from artsound.table import show_tables
-    from artsound.workspace import write_atomically
 
     if kind == "text":
         show_tables(tables)

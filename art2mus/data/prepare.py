@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +31,7 @@ from art2mus.data.build_caches import Builder, Places, Report, keys_of, opened
 from art2mus.data.caches import Rows
 from art2mus.data.release import Release, check_release
 from art2mus.encoders import VisualEncoder
+from artsound.atomic import write_atomically
 from artsound.errors import UsageError
 
 _ENCODERS: Final = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2",
@@ -209,9 +209,7 @@ def _encode_prompts(path: Path, backbone: Backbone, prompt: str, negative: str) 
         "negative.text": away.text,
         "negative.text_mask": away.text_mask,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(save({name: one.cpu().contiguous() for name, one in tensors.items()}))
-    temporary.replace(path)
+    write_atomically(path, save({name: one.cpu().contiguous() for name, one in tensors.items()}))
 
 
 def _silent(_: str, __: int, ___: int) -> None:

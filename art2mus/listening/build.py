@@ -28,8 +28,8 @@ from art2mus.listening.choose import check_enough, draw, eligible
 from art2mus.listening.clips import QUIETEST_LUFS, Bench, Levelled, predictions
 from art2mus.listening.documents import DATA, Item, Key, KeyItem, Test
 from art2mus.listening.questions import ANCHOR, ARTWORKS, QUESTIONS, RATERS
+from artsound.atomic import write_atomically
 from artsound.errors import UsageError
-from artsound.workspace import write_atomically
 
 Progress = Callable[[str, int, int], None]
 

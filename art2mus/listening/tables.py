@@ -11,8 +11,8 @@ from art2mus.listening.aggregate import Mean, Ratings
 from art2mus.listening.collect import Collected
 from art2mus.listening.documents import Key
 from art2mus.listening.questions import PAPER, QUESTIONS
+from artsound.atomic import write_atomically
 from artsound.table import Cell, Table, write_tables
-from artsound.workspace import write_atomically
 
 _NAMES: Final = tuple(question.name for question in QUESTIONS)
 _OURS: Final = "ours"

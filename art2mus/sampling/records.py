@@ -13,7 +13,6 @@ that is stopped in between makes both anew.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 from art2mus.sampling.inputs import Artwork
 from art2mus.sampling.loudness import FORMATS
+from artsound.atomic import write_atomically
 from artsound.errors import UsageError
 
 FORMAT: Final = "art2mus-sample/1"
@@ -46,24 +46,10 @@ class Item:
     done: bool
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees either all of it or what was there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_record(folder: Path, name: str, record: Mapping[str, Any]) -> None:
     """Write a record: the same content gives the same bytes."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    write(folder / f"{name}.json", text.encode())
+    write_atomically(folder / f"{name}.json", text.encode())
 
 
 def read_records(folder: Path) -> dict[str, dict[str, Any]]:

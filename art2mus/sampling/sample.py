@@ -21,10 +21,11 @@ from art2mus.sampling.opening import check_encoder_name, open_backbone
 from art2mus.sampling.page import PagePictures, write_page
 from art2mus.sampling.pipeline_parts import TEXT_PARTS
 from art2mus.sampling.provenance import circumstances, source_of
-from art2mus.sampling.records import FORMAT, Item, plan, read_record, sound_of, write, write_record
+from art2mus.sampling.records import FORMAT, Item, plan, read_record, sound_of, write_record
 from art2mus.sampling.schedulers import make_scheduler, set_steps
 from art2mus.sampling.scores import check_ranker, score
 from art2mus.sampling.settings import SampleSettings
+from artsound.atomic import sweep, write_atomically
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.registry import forget
 
@@ -121,6 +122,7 @@ def sample(
         "negative_prompt": _negative(settings, description),
     }
     identity = {"checkpoint": source, "settings": shaping}
+    sweep(out)
     items = plan(out, inputs.artworks, seeds, identity, overwrite=overwrite)
     todo = [item for item in items if not item.done]
     pictures = PagePictures(out) if page else None
@@ -239,4 +241,4 @@ def _keep(
         "scores": {},
     }
     write_record(out, item.name, record)
-    write(out / f"{item.name}.{kind}", file.data)
+    write_atomically(out / f"{item.name}.{kind}", file.data)

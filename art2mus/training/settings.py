@@ -6,16 +6,14 @@ with its comments.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from artsound.errors import UsageError
+from artsound.toml_settings import explain, override, read_toml, shipped
 
 
 def _none(value: object) -> object:
@@ -226,13 +224,9 @@ class TrainSettings(_Section):
         Raises:
             UsageError: there is no such recipe, or it is not valid; says where and why.
         """
-        where, text = _text(str(name_or_path))
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{where} is not TOML: {error}") from error
-        for override in overrides:
-            _override(data, override)
+        where, data = read_toml(name_or_path, "art2mus")
+        for setting in overrides:
+            override(data, setting, "batch.size=64")
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -265,58 +259,15 @@ class TrainSettings(_Section):
 
 def shipped_recipes() -> list[str]:
     """Return the names of the recipes that ship with the package."""
-    names = (item.name for item in (resources.files("art2mus") / "recipes").iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
-
-
-def _text(name: str) -> tuple[str, str]:
-    shipped = shipped_recipes()
-    if name in shipped:
-        source = resources.files("art2mus") / "recipes" / f"{name}.toml"
-        return f"recipe {name}", source.read_text("utf-8")
-    path = Path(name)
-    if path.is_file():
-        try:
-            return str(path), path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read recipe {path}: {error}") from error
-    near = difflib.get_close_matches(name, shipped, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"no recipe {name!r}: {hint}give a TOML file or one of {', '.join(shipped)}")
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    key, equals, raw = override.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"--set {override!r}: expected key=value, as in batch.size=64")
-    try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = raw
-    *path, last = key.strip().split(".")
-    for part in path:
-        data = data.setdefault(part, {})
-        if not isinstance(data, dict):
-            raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
-    data[last] = value
+    return shipped("art2mus")
 
 
 def _explain(model: type[BaseModel], problem: Any) -> str:
-    """Say where and what is wrong, and for an unknown key which one was probably meant."""
-    *path, key = problem["loc"] or ("",)
+    """Say where and what is wrong."""
     # A union such as `int | None` puts the name of its branch last.
     place = ".".join(str(part) for part in problem["loc"] if part not in {"constrained-int", "int"})
-    if problem["type"] != "extra_forbidden":
-        said = str(problem["msg"]).removeprefix("Value error, ")
-        return f"{place}: {said}" if place else said
-    fields = model.model_fields
-    for part in path:
-        # `[encoders.NAME]` is the one section whose keys are names and not settings.
-        section = fields[str(part)].annotation if str(part) in fields else Encoder
-        fields = section.model_fields if isinstance(section, type) else {}
-    near = difflib.get_close_matches(str(key), fields, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{place}: no such setting{hint}"
+    said = explain(model, problem, Encoder)
+    return f"{place}: {said}" if place else said
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError
 from artsound.executors.node import failures
-from artsound.workspace import Workspace, write_atomically
+from artsound.workspace import Workspace
 
 _POLL_S: Final = 2.0
 _PATIENCE_S: Final = 120.0  # SLURM itself kills after its KillWait, by default 30 s

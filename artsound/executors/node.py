@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artsound.atomic import write_atomically
 from artsound.engine import RunShards, intact, log_folder
 from artsound.errors import ArtsoundError
 from artsound.models.served import served
 from artsound.stage import Build, Stage
-from artsound.workspace import Workspace, write_atomically
+from artsound.workspace import Workspace
 
 if TYPE_CHECKING:
     from datatrove.executor.base import PipelineExecutor

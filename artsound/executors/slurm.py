@@ -18,6 +18,7 @@ from typing import Any, Final
 import dill
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
+from artsound.atomic import write_atomically
 from artsound.engine import log_folder, pending_shards, stage_threads, wants_gpu
 from artsound.errors import ArtsoundError, UsageError
 from artsound.executors.jobs import NoSlurmError, StageJob, end, forget, job_folder, remember, slurm
@@ -26,7 +27,6 @@ from artsound.executors.settings import Slurm
 from artsound.pipeline import stage_index
 from artsound.stage import Build, Stage
 from artsound.threads import thread_variables
-from artsound.workspace import write_atomically
 
 _ARRAY_SIZE: Final = 1000  # SLURM's own default allows indexes up to 1000
 _PICKLED: Final = "executor.pik"

@@ -123,6 +123,7 @@ def write_numbers(
 def _write_numbers(
     data: Data, own: OwnFiles, progress: Progress
 ) -> tuple[list[Table], list[Figure]]:
+    from artsound.atomic import write_atomically
     from artsound.report.caption_tables import captions_of
     from artsound.report.curves import curves
     from artsound.report.figures import paths, style
@@ -131,7 +132,6 @@ def _write_numbers(
     from artsound.report.similarity_figures import similarity_figures
     from artsound.report.statistics import report_tables
     from artsound.table import write_tables
-    from artsound.workspace import write_atomically
 
     with steps(progress) as say:
         found = curves(data, say)

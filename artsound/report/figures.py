@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from artsound.workspace import write_atomically
+from artsound.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

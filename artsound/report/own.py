@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError, UsageError
 from artsound.release.manifest import NAME as MANIFEST
 from artsound.release.manifest import read_manifest
-from artsound.workspace import Workspace, write_atomically
+from artsound.workspace import Workspace
 
 LIST: Final = "report.json"
 _KIND: Final = "artsound report"

@@ -41,10 +41,10 @@ class Squares(Stage):
         return {}
 
     def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
-        (number,) = build.workspace.read("numbers", shard=shard)["id"].to_pylist()
+        numbers = build.workspace.read("numbers", shard=shard)["id"].to_pylist()
         return {
-            "squares": pa.table({"id": [number**2]}),
-            "cubes": pa.table({"id": [number**3]}),
+            "squares": pa.table({"id": [n**2 for n in numbers]}),
+            "cubes": pa.table({"id": [n**3 for n in numbers]}),
         }
 
 

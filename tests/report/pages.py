@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from artsound.atomic import write_atomically
 from artsound.pairing.strategies import STRATEGIES, PairsStage
 from artsound.reopen import reopen
 from artsound.report.data import Data, open_data
@@ -15,7 +16,7 @@ from artsound.report.own import own_files
 from artsound.report.page import write_page
 from artsound.report.progress import unheard
 from artsound.table import Table
-from artsound.workspace import Workspace, write_atomically
+from artsound.workspace import Workspace
 
 HOSTILE = (
     "A <script>window.broken = 1</script> café <img src=x onerror='window.broken = 2'>"

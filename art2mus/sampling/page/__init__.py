@@ -24,7 +24,8 @@ import soundfile
 from PIL import Image
 
 from art2mus.sampling.page.spectrogram import HEIGHT, WIDTH, spectrogram
-from art2mus.sampling.records import PAGE, read_records, sound_of, write
+from art2mus.sampling.records import PAGE, read_records, sound_of
+from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError
 
 _ASSETS: Final = files("art2mus.sampling.page")
@@ -59,7 +60,7 @@ class PagePictures:
             small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
             buffer = io.BytesIO()
             small.save(buffer, "JPEG", quality=85)
-            write(self.thumbnail(sha256), buffer.getvalue())
+            write_atomically(self.thumbnail(sha256), buffer.getvalue())
 
     def spectrogram(self, sound: Path, sha256: str) -> Path:
         """Return the spectrogram of a sound file, made if it is not there.
@@ -73,7 +74,7 @@ class PagePictures:
                 samples, rate = soundfile.read(sound, dtype="float32")
             except (soundfile.LibsndfileError, RuntimeError) as error:
                 raise ArtsoundError(f"{sound} cannot be read: delete it and run again") from error
-            write(path, spectrogram(samples, int(rate)))
+            write_atomically(path, spectrogram(samples, int(rate)))
         return path
 
 
@@ -149,7 +150,7 @@ def write_page(
         links[name] = f"{PAGE}/{path.name}"
     progress("page", len(records), len(records))
     for asset in _COPIED:
-        write(pictures.folder / asset, (_ASSETS / asset).read_bytes())
+        write_atomically(pictures.folder / asset, (_ASSETS / asset).read_bytes())
     shown = [_shown(pictures, group, links) for group in _by_artwork(records)]
     text = _template().render(
         shown=shown,
@@ -160,7 +161,7 @@ def write_page(
         width=WIDTH,
         height=HEIGHT,
     )
-    write(out / "index.html", text.encode())
+    write_atomically(out / "index.html", text.encode())
     for path in sorted(pictures.folder.iterdir()):
         if path.is_file() and path.name not in used:
             path.unlink()  # of sounds that were made anew or deleted

@@ -21,6 +21,7 @@ from typing import Any, Final
 import jinja2
 import pyarrow as pa
 
+from artsound.atomic import write_atomically
 from artsound.report.columns import beside
 from artsound.report.curves import strategy_label
 from artsound.report.data import Data
@@ -38,7 +39,6 @@ from artsound.report.page.media import MediaFolder
 from artsound.report.page.script import write_script
 from artsound.report.progress import Progress
 from artsound.table import Table, shown
-from artsound.workspace import write_atomically
 
 _ASSETS: Final = files("artsound.report") / "assets"
 _TEMPLATE: Final = "index.html.j2"

@@ -13,8 +13,8 @@ from typing import Final
 
 from PIL import Image
 
+from artsound.atomic import write_atomically
 from artsound.report.own import OwnFiles
-from artsound.workspace import write_atomically
 
 # Pixels of the longer side: on cards (twice their size on most screens) and on a pair's own page.
 CARD: Final = 480

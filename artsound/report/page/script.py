@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-from artsound.workspace import write_atomically
+from artsound.atomic import write_atomically
 
 DIGITS: Final = 4
 _ESCAPES: Final = str.maketrans(

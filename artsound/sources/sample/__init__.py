@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from artsound.workspace import write_atomically
+from artsound.atomic import write_atomically
 
 _RIGHTS: Final = ("SOURCES.csv", "LICENSES.md")
 # The oldest time that a zip can hold: the archives' bytes depend on their contents alone.
