@@ -13,8 +13,9 @@ import multiprocess
 
 from artsound import __version__
 from artsound.errors import UsageError
+from artsound.executors import Executor
 from artsound.executors.jobs import refuse_while_queued
-from artsound.executors.run import Executor, check, run
+from artsound.executors.run import check, run
 from artsound.models.registry import Models
 from artsound.pipeline import stage_index, stages
 from artsound.prepare import identities, pins, prepare_stages

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,20 +13,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from artsound import __version__
+from artsound.build_app import EPILOG as BUILD_EPILOG
+from artsound.build_app import build
 from artsound.commands import run
 from artsound.compare.app import app as compare_app
-from artsound.errors import ArtsoundError, UsageError
+from artsound.errors import ArtsoundError
 from artsound.needs_app import app as models_app
+from artsound.release.app import EPILOG as RELEASE_EPILOG
+from artsound.release.app import release, written_table
 from artsound.report.app import EPILOG as REPORT_EPILOG
 from artsound.report.app import report
 
 if TYPE_CHECKING:
-    from artsound.release.configs import Written
     from artsound.release.media import Problem
-
-Executor = Literal["local", "slurm", "ray"]
-Media = Literal["embed", "none"]
-Licenses = Literal["all", "permissive"]
 
 app = typer.Typer(
     name="artsound",
@@ -77,88 +75,7 @@ def sample(
         _out.print(str(path), soft_wrap=True)
 
 
-@app.command(
-    epilog="Examples:\n\n"
-    "[bold]artsound build --artworks sources/artgraph.zip --tracks sources/fma --out work[/]\n\n"
-    "[bold]artsound build --artworks A --tracks T --out W --set image_captions.keep=last[/]\n\n"
-    "[bold]artsound build --artworks A --tracks T --out W --until tracks[/]\n\n"
-    "[bold]artsound build --artworks A --tracks T --out W --set pairing.method=optimal"
-    " --max-per-artwork 2[/]\n\n"
-    "[bold]artsound build --artworks A --tracks T --out W --executor slurm"
-    " --set executor.slurm.partition=gpu[/]"
-)
-def build(
-    artworks: Annotated[
-        Path, typer.Option(help="ArtGraph: a zip, a tar, or a folder with it packed or unpacked.")
-    ],
-    tracks: Annotated[
-        Path, typer.Option(help="Free Music Archive: a folder with its archives, or unpacked.")
-    ],
-    out: Annotated[Path, typer.Option(help="The workspace; run again with the same to continue.")],
-    recipe: Annotated[str, typer.Option(help="lite, paper, modern, or a TOML file.")] = "lite",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-    ] = None,
-    max_per_artwork: Annotated[
-        int | None, typer.Option(help="How many tracks may share an artwork.", min=1)
-    ] = None,
-    min_similarity: Annotated[
-        float | None, typer.Option(help="Make no pair less similar than this.", min=-1, max=1)
-    ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            help="Worker processes, or shards made at a time; 0: one a core, or no limit.",
-            min=0,
-            show_default=False,
-        ),
-    ] = 0,
-    executor: Annotated[
-        Executor, typer.Option(help="Where shards are made; the recipe has its settings.")
-    ] = "local",
-    wait: Annotated[
-        bool, typer.Option("--wait", help="With slurm: stay until the jobs have ended.")
-    ] = False,
-    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
-    redo_from: Annotated[
-        str | None, typer.Option(help="Make this stage and all after it again.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-) -> None:
-    """Build the tables of a workspace, or continue a build that was stopped."""
-    from artsound.builder import build as run
-    from artsound.executors.jobs import follow, remembered
-    from artsound.progress import Progress
-    from artsound.recipe import Recipe
-
-    if wait and executor != "slurm":
-        raise UsageError(f"--wait is for --executor slurm; {executor} ends with the build")
-    shortcuts = {
-        "pairing.max_per_artwork": max_per_artwork,
-        "pairing.min_similarity": min_similarity,
-    }
-    given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
-    read = Recipe.read(recipe, [*(settings or ()), *given])
-    progress = Progress(quiet=quiet)
-    workspace = run(
-        read,
-        artworks=artworks,
-        tracks=tracks,
-        out=out,
-        workers=workers or (len(os.sched_getaffinity(0)) if executor == "local" else None),
-        executor=executor,
-        until=until,
-        redo_from=redo_from,
-        progress=progress,
-    )
-    if executor == "slurm" and remembered(workspace):
-        if not wait:
-            _out.print(f"submitted {out}; next: artsound status {out}", soft_wrap=True)
-            return
-        follow(workspace, progress.say)
-    after = f"built {out} until {until}" if until else f"built {out}"
-    then = "the same without --until" if until else f"artsound release {out} --out DIR"
-    _out.print(f"{after}; next: {then}", soft_wrap=True)
+app.command(epilog=BUILD_EPILOG)(build)
 
 
 @app.command(epilog="Example: [bold]artsound status work[/]")
@@ -200,64 +117,7 @@ def cancel(
     _out.print(f"{workspace}: {said}", soft_wrap=True, markup=False)
 
 
-@app.command(
-    epilog="Examples:\n\n"
-    "[bold]artsound release work --out artsound-lite[/]\n\n"
-    "[bold]artsound release work --out artsound-texts --media none[/]\n\n"
-    "[bold]artsound release work --out next --previous artsound-lite --licenses permissive[/]"
-)
-def release(
-    workspace: Annotated[Path, typer.Argument(metavar="W", help="A finished workspace.")],
-    out: Annotated[Path, typer.Option(help="The release's folder; it must not exist yet.")],
-    media: Annotated[
-        Media, typer.Option(help="Put the artworks and the music in, or leave them out.")
-    ] = "embed",
-    licenses: Annotated[
-        Licenses,
-        typer.Option(help="permissive: only pairs that may be redistributed with changes."),
-    ] = "all",
-    version: Annotated[
-        str | None,
-        typer.Option(help="As in 1.2.0; by default 1.0.0, or the next after the previous."),
-    ] = None,
-    previous: Annotated[
-        Path | None,
-        typer.Option(metavar="R_OLD", help="The release before: rows keep its splits."),
-    ] = None,
-    artworks: Annotated[
-        Path | None, typer.Option(help="The artworks' source, if it has moved since the build.")
-    ] = None,
-    tracks: Annotated[
-        Path | None, typer.Option(help="The tracks' source, if it has moved since the build.")
-    ] = None,
-) -> None:
-    """Write a release: a folder that `datasets.load_dataset` opens."""
-    from artsound.release.assemble import release as write
-    from artsound.workspace import Workspace
-
-    done = write(
-        Workspace(workspace),
-        out,
-        artworks=artworks,
-        tracks=tracks,
-        media=media,
-        licenses=licenses,
-        version=version,
-        previous=previous,
-    )
-    _out.print(_written(done.written))
-    facts = done.facts
-    if licenses == "permissive":
-        dropped = facts["dropped_pairs"]
-        why = ", by licence that stands in the way:" if dropped else ": every licence allows it"
-        _out.print(f"dropped {dropped:,} pairs{why}")
-        for licence, count in facts["dropped_by_license"].items():
-            _out.print(f"  {count:,} {licence}", soft_wrap=True, markup=False)
-    if rare := facts["splits"]["rare_styles"]:
-        _out.print(f"{len(rare)} styles are too rare for a held-out pair each; see manifest.json")
-    _out.print(
-        f'version {facts["version"]}; open it: datasets.load_dataset("{out}")', soft_wrap=True
-    )
+app.command(epilog=RELEASE_EPILOG)(release)
 
 
 @app.command(
@@ -287,7 +147,7 @@ def hydrate(
         raise
     for note in done.notes:
         _note(note)
-    _out.print(_written(done.written))
+    _out.print(written_table(done.written))
     _problems(done.problems)
     if done.problems:
         rows = len({problem.pair_id for problem in done.problems})
@@ -321,15 +181,6 @@ def diff(
             _out.print(f"{what}: {old} -> {new}", soft_wrap=True, markup=False)
     for line in found.lines() or ["the tables are the same"]:
         _out.print(line.replace("`", ""), soft_wrap=True, markup=False)
-
-
-def _written(parts: Iterable[Written]) -> Table:
-    table = Table("configuration", "split", "rows", "bytes", "files", box=None, pad_edge=False)
-    for part in parts:
-        table.add_row(
-            part.config, part.split, f"{part.rows:,}", f"{part.bytes:,}", str(len(part.shards))
-        )
-    return table
 
 
 def _problems(problems: Iterable[Problem]) -> None:

@@ -6,13 +6,17 @@ the signal's number where it was stopped.
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import Final
 
 import typer
 from rich.console import Console
 
 from artsound.errors import ArtsoundError
 from artsound.stopping import Stopped, ignore_signals, stop_on_signals
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(command: typer.Typer, name: str) -> int:
@@ -38,8 +42,19 @@ def run(command: typer.Typer, name: str) -> int:
             raise
         if isinstance(error, ArtsoundError):
             return _fail(name, str(error), error.exit_code)
-        return _fail(name, f"{error}: check the path, its permissions and the free space", 1)
+        return _fail(name, _words(error), 1)
     return 0
+
+
+def _words(error: OSError) -> str:
+    """Say what the system refused: which file, why, and what helps."""
+    if error.errno in _FULL:
+        where = error.filename or "a file"
+        return (
+            f"{where} cannot be written ({error.strerror}): free space on its disk, or raise the"
+            " quota, and run the same command again"
+        )
+    return f"{error}: check the path, its permissions and the free space"
 
 
 def _fail(name: str, message: str, code: int) -> int:

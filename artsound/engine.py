@@ -12,20 +12,18 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import platform
-import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from datatrove.pipeline.base import PipelineStep
-from loguru import logger
 
 from artsound.errors import ArtsoundError
+from artsound.logs import end_log, logger, stderr_to
 from artsound.models import registry
 from artsound.models.served import served
 from artsound.models.setup import Setup
@@ -34,9 +32,6 @@ from artsound.sources.archive import cached_source
 from artsound.stage import Build, Stage
 from artsound.threads import cores, limited
 from artsound.workers import Workers
-
-# datatrove narrates on stderr; the build has its own progress, and its logs are in the workspace.
-logger.disable("datatrove")
 
 _SHAPING: Final = ("artsound", "torch", "transformers", "numpy", "pyarrow", "pillow", "soundfile")
 
@@ -69,7 +64,7 @@ class RunShards(PipelineStep):  # type: ignore[misc]
         try:
             with (
                 limited(stage_threads(self.stage)),
-                _stderr_to(log_folder(self.build, self.stage) / "stderr.log"),
+                stderr_to(log_folder(self.build, self.stage) / "stderr.log"),
             ):
                 self._make(shard)
         except ArtsoundError:
@@ -117,13 +112,23 @@ def intact(build: Build, stage: Stage, shard: int) -> bool:
     return all(build.workspace.intact(table, shard, inputs) for table in tables)
 
 
-def shard_inputs(build: Build, stage: Stage, shard: int) -> str:
-    """Return a checksum of everything that a shard is made from: settings, source, input parts."""
+def shard_inputs(
+    build: Build, stage: Stage, shard: int, sources: Mapping[str, str] | None = None
+) -> str:
+    """Return a checksum of everything that a shard is made from: settings, source, input parts.
+
+    Args:
+        build: what the shard reads.
+        stage: its stage.
+        shard: its number.
+        sources: the fingerprints of the sources; if None, they are opened for it.
+    """
     parts: list[Any] = [stage.table, shard, dict(stage.settings(build.recipe))]
     used = (build.identities.get(model) for model in stage.models(build.recipe))
     parts += [identity for identity in used if identity]
     if stage.source is not None:
-        parts.append(cached_source(getattr(build, stage.source)).fingerprint())
+        known = sources and sources[stage.source]
+        parts.append(known or cached_source(getattr(build, stage.source)).fingerprint())
     for table in stage.reads:
         numbers = build.workspace.shards(table) if stage.whole else [shard]
         for number in numbers:
@@ -156,15 +161,18 @@ def run_stage(build: Build, stage: Stage, workers: int, progress: Progress) -> i
             heard = dataclasses.replace(build, progress=told) if told else build
             logs = log_folder(build, stage)
             with served(build.models, stage.models(build.recipe), logs, progress.say) as models:
-                Workers(
-                    RunShards(dataclasses.replace(heard, models=models), stage, pending),
-                    len(pending),
-                    # Even a whole stage gets a process of its own, so that Ctrl-C ends it at
-                    # once, whatever native code it is in, and its memory comes back.
-                    processes=workers if workers > 1 else 0,
-                    threads=stage_threads(stage),
-                    logs=logs,
-                ).run()
+                try:
+                    Workers(
+                        RunShards(dataclasses.replace(heard, models=models), stage, pending),
+                        len(pending),
+                        # Even a whole stage gets a process of its own, so that Ctrl-C ends it at
+                        # once, whatever native code it is in, and its memory comes back.
+                        processes=workers if workers > 1 else 0,
+                        threads=stage_threads(stage),
+                        logs=logs,
+                    ).run()
+                finally:
+                    end_log()
             if cards:  # the next stage needs the GPU's memory
                 registry.forget()
     return len(pending)
@@ -209,19 +217,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-@contextlib.contextmanager
-def _stderr_to(log: Path) -> Iterator[None]:
-    """Send what native decoders print to a log: at the file descriptor, where they print it."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr.flush()
-    before = os.dup(2)
-    with log.open("a") as stream:
-        os.dup2(stream.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(before, 2)
-            os.close(before)

@@ -24,6 +24,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from artsound.atomic import write_atomically
 from artsound.workspace import Workspace
 
 _POLL_S: Final = 0.2
@@ -48,10 +49,9 @@ class ProgressFile:
         if now - self._told < _TELL_S:
             return
         self._told = now
-        temporary = self.path.with_name(f".tmp-{self.path.name}")
+        text = json.dumps([int(done), int(total)])
         with contextlib.suppress(OSError):  # it is only for show; the commit will say what is wrong
-            temporary.write_text(json.dumps([int(done), int(total)]))
-            temporary.replace(self.path)
+            write_atomically(self.path, text.encode(), durable=False)
 
     def read(self) -> tuple[int, int] | None:
         """Return what was told last, or None."""

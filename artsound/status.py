@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from artsound.executors.jobs import NoSlurmError, queued, remembered, words
+from artsound.executors.batch import output_folder
+from artsound.executors.follow import ended_early
+from artsound.executors.jobs import NoSlurmError, StageJob, queued, remembered, words
 from artsound.executors.node import failures
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
@@ -94,15 +96,26 @@ def on_cluster(workspace: Workspace) -> list[str]:
     else:
         lines = [
             f"{job.stage}: SLURM job {job.id}, {words(alive[job.stage])}; its output is in"
-            f" {workspace.root / 'logs' / job.stage / 'slurm'}"
+            f" {output_folder(workspace, job.stage)}"
             for job in jobs
             if job.stage in alive
         ]
+        lines += _first_end(workspace, [job for job in jobs if job.stage not in alive])
     begun = Recipe.parse(workspace.description()["recipe"], f"{workspace.root}/workspace.json")
     for stage in stages(begun):
         found = failures(workspace, stage.table)
         lines += [f"{stage.table}, shard {shard}: {why}" for shard, why in found.items()]
     return lines
+
+
+def _first_end(workspace: Workspace, ended: Sequence[StageJob]) -> list[str]:
+    """Return why the first job ended early, unless its shards say so; the others waited for it."""
+    for job in ended:
+        if failures(workspace, job.stage):
+            return []
+        if why := ended_early(workspace, job):
+            return [why]
+    return []
 
 
 def _of(workspace: Workspace, table: str, shards: int | None) -> StageStatus:

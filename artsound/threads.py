@@ -22,8 +22,13 @@ def worker_number() -> int:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Return how many cores this process may use: those it is bound to, or fewer by SLURM's word.
+
+    A cluster that binds no job to its cores still counts on each to use what it asked for.
+    """
+    bound = len(os.sched_getaffinity(0))
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(bound, int(given)) if given.isdecimal() and int(given) else bound
 
 
 def thread_variables(threads: int) -> dict[str, str]:

@@ -29,7 +29,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from artsound.atomic import TEMPORARY, write_atomically
+from artsound.atomic import sweep, write_atomically
 from artsound.errors import ArtsoundError, UsageError
 
 FORMAT: Final = 1
@@ -88,6 +88,7 @@ class Workspace:
 
         Raises:
             UsageError: the folder holds no workspace, or one of another format.
+            ArtsoundError: workspace.json is damaged.
         """
         path = self.root / "workspace.json"
         if not path.is_file():
@@ -95,7 +96,9 @@ class Workspace:
                 f"{self.root} is not a workspace: start one with `artsound build ... --out`"
             )
         try:
-            description: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            description = json.loads(path.read_text("utf-8"))
+            if not isinstance(description, dict):
+                raise ValueError(f"a {type(description).__name__}, no object")
         except ValueError as error:
             raise ArtsoundError(
                 f"{path} is not readable JSON ({error}): restore it or build in a new folder"
@@ -117,7 +120,7 @@ class Workspace:
         """Hold the workspace for one build; the lock goes with the process, however it ends.
 
         Raises:
-            ArtsoundError: another build holds it.
+            ArtsoundError: another build holds it, or it cannot be written to or locked.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -129,16 +132,20 @@ class Workspace:
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise ArtsoundError(
                     f"another build is running in {self.root}: wait for it, or stop it"
+                ) from error
+            except OSError as error:
+                raise ArtsoundError(
+                    f"{self.root} cannot be locked ({error.strerror}): its file system must support"
+                    " flock, on Lustre by the mount option `flock`; or choose another --out"
                 ) from error
             yield
 
     def sweep(self) -> None:
         """Delete the temporary files that a killed build left; call it only while locked."""
-        for path in self.root.rglob(f"{TEMPORARY}*"):
-            path.unlink(missing_ok=True)
+        sweep(self.root, running=True)
 
     # -- parts --------------------------------------------------------------------------------
 

@@ -147,6 +147,14 @@ def test_a_shard_computes_on_one_thread_and_a_whole_stage_on_all_cores(
     assert _threads() == before
 
 
+@pytest.mark.parametrize(("given", "expected"), [("1", 1), ("9999", None), ("", None), ("x", None)])
+def test_a_job_uses_no_more_cores_than_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, given: str, expected: int | None
+) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", given)
+    assert cores() == (expected or len(os.sched_getaffinity(0)))
+
+
 def test_a_killed_worker_is_noticed(build: Build) -> None:
     with pytest.raises(WorkerDiedError, match=r"stage numbers, shard 2: .* signal SIGKILL"):
         run_stage(build, Killed(), 2, QUIET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,9 @@ import pytest
 
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
-from artsound.release.assemble import release
-from artsound.release.manifest import read_manifest
 from artsound.workspace import Workspace
 from tests.conftest import SampleSources
+from tests.endurance.compare import contents, different, leftovers
 
 
 def _parts(workspace: Workspace) -> dict[str, bytes]:
@@ -53,9 +53,15 @@ def _kill_after(process: subprocess.Popen[bytes], workspace: Workspace, parts: i
     """Kill the whole process group once so many parts are committed; False if it ended before."""
     if not _reaches(process, workspace, parts):
         return False
-    os.killpg(process.pid, signal.SIGKILL)
+    return _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> bool:
+    """Kill the whole process group, and say whether that is what ended the process."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    return True
+    return process.returncode == -signal.SIGKILL
 
 
 def _is_empty(group: int, within_s: float = 10.0) -> bool:
@@ -164,8 +170,40 @@ def test_a_build_killed_five_times_ends_in_the_same_bytes_and_release(
         assert _kill_after(process, workspace, moment), f"finished before part {moment}"
     _finish(sources, workspace.root)
     assert _parts(workspace) == _parts(built)
-    release(workspace, tmp_path / "released")
-    assert read_manifest(tmp_path / "released") == read_manifest(released)
+    _release_with_kills(workspace, tmp_path / "released", 3)
+    assert different(_made(built, released), _made(workspace, tmp_path / "released")) == []
+    assert leftovers(workspace.root, tmp_path / "released") == []
+
+
+def _made(workspace: Workspace, released: Path) -> dict[str, str]:
+    """Return checksums of all that was made; workspace.json also says where."""
+    found = contents(workspace.root, released)
+    del found["workspace.json"]
+    return found
+
+
+def _release_with_kills(workspace: Workspace, out: Path, kills: int) -> None:
+    """Release, killed at random moments of the time that a release takes, and then not killed."""
+    began = time.monotonic()
+    trial = _start_release(workspace, out.with_name("trial"))
+    assert not trial.wait()
+    seconds = time.monotonic() - began
+    generator = random.Random(20)
+    killed = 0
+    while killed < kills:
+        process = _start_release(workspace, out)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(generator.uniform(0, seconds))
+        if _kill(process):
+            killed += 1
+        else:  # it was quicker than the first
+            shutil.rmtree(out)
+    assert not _start_release(workspace, out).wait()
+
+
+def _start_release(workspace: Workspace, out: Path) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-m", "artsound.cli", "release", str(workspace.root), "--out", str(out)]
+    return subprocess.Popen(line, start_new_session=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """The workspace: what counts as committed, and what does not."""
 
+import errno
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -113,6 +115,21 @@ def test_a_folder_that_is_no_workspace(tmp_path: Path) -> None:
     (tmp_path / "workspace.json").write_text('{"format": 99}')
     with pytest.raises(UsageError, match="format 99"):
         Workspace(tmp_path).description()
-    (tmp_path / "workspace.json").write_text("nonsense")
-    with pytest.raises(ArtsoundError, match="not readable JSON"):
-        Workspace(tmp_path).description()
+    for damaged in ("nonsense", "[]", "3", "null"):
+        (tmp_path / "workspace.json").write_text(damaged)
+        with pytest.raises(ArtsoundError, match="not readable JSON"):
+            Workspace(tmp_path).description()
+
+
+def test_a_file_system_without_locks_is_said_to_be_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with (
+        pytest.raises(ArtsoundError, match=r"cannot be locked \(Function not implemented\).*flock"),
+        workspace.locked(),
+    ):
+        pass

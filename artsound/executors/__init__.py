@@ -2,3 +2,7 @@
 
 `engine.py` runs them here; `run.py` chooses. The bytes are the same wherever they are made.
 """
+
+from typing import Literal
+
+Executor = Literal["local", "slurm", "ray"]

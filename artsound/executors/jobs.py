@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError
-from artsound.executors.node import failures
 from artsound.workspace import Workspace
 
-_POLL_S: Final = 2.0
+_POLL_S: Final = 0.5
 _PATIENCE_S: Final = 120.0  # SLURM itself kills after its KillWait, by default 30 s
 
 
@@ -26,17 +26,19 @@ class NoSlurmError(ArtsoundError):
 
 @dataclass(frozen=True)
 class StageJob:
-    """The job of a stage.
+    """The job of a stage, or of a release.
 
     Attributes:
-        stage: the stage's name.
+        stage: the stage's name, or `release`.
         id: SLURM's number of the job, or of the job array.
         shards: how many shards the stage has when it is done.
+        out: the folder that a release writes; nothing for a stage.
     """
 
     stage: str
     id: str
     shards: int
+    out: str = ""
 
 
 def remember(workspace: Workspace, jobs: Sequence[StageJob]) -> None:
@@ -53,6 +55,11 @@ def forget(workspace: Workspace) -> None:
 def job_folder(workspace: Workspace, stage: str) -> Path:
     """Return where the script of a stage's job is, and what it reads."""
     return workspace.root / "slurm" / stage
+
+
+def comment(workspace: Workspace) -> str:
+    """Return what every job of a workspace carries, so that none is ever lost."""
+    return f"artsound {workspace.root.resolve()}"
 
 
 def _list(workspace: Workspace) -> Path:
@@ -87,7 +94,7 @@ def queued(jobs: Sequence[StageJob]) -> dict[str, dict[str, int]]:
         return {}
     ids = ",".join(job.id for job in jobs)
     try:
-        said = slurm("squeue", "--noheader", "--array", f"--jobs={ids}", "--format=%F|%T")
+        said = slurm("squeue", "--noheader", "--array", f"--jobs={ids}", "--format=%F|%T|%r")
     except NoSlurmError as error:
         if "Invalid job id" in str(error):  # it has forgotten them: they ended long ago
             return {}
@@ -95,25 +102,34 @@ def queued(jobs: Sequence[StageJob]) -> dict[str, dict[str, int]]:
     stages = {job.id: job.stage for job in jobs}
     found: dict[str, Counter[str]] = {}
     for line in said.splitlines():
-        number, _, state = line.strip().partition("|")
-        found.setdefault(stages[number], Counter())[state.lower()] += 1
+        number, state, reason = line.strip().split("|", 2)
+        held = reason == "JobHeldUser"  # by a submission that was killed
+        found.setdefault(stages[number], Counter())["held" if held else state.lower()] += 1
     return {stage: dict(sorted(states.items())) for stage, states in found.items()}
+
+
+def inside(workspace: Workspace) -> bool:
+    """Say whether this process is part of one of the workspace's jobs."""
+    own = (os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_JOB_ID"))
+    return any(job.id in own for job in remembered(workspace))
 
 
 def refuse_while_queued(workspace: Workspace) -> None:
     """See that no job of a workspace waits or runs, before something else builds in it.
 
+    One of its jobs need not ask: SLURM began it after those that it waits for.
+
     Raises:
         ArtsoundError: one does, or SLURM cannot be asked.
     """
     jobs = remembered(workspace)
-    if not jobs:
+    if not jobs or inside(workspace):
         return
     try:
         alive = queued(jobs)
     except NoSlurmError as error:
         raise ArtsoundError(
-            f"{workspace.root} was given to SLURM, which cannot be asked from here ({error}): build"
+            f"{workspace.root} was given to SLURM, which cannot be asked from here ({error}): go on"
             f" where it can, or delete {_list(workspace)} if its jobs have ended"
         ) from error
     if alive:
@@ -135,62 +151,44 @@ def cancel(workspace: Workspace) -> int:
         ArtsoundError: SLURM cannot be asked, or a job does not end.
     """
     workspace.description()
-    jobs = remembered(workspace)
-    alive = queued(jobs)
-    end([job for job in jobs if job.stage in alive])
-    forget(workspace)
-    with workspace.locked():
+    with workspace.locked():  # nobody submits more of them meanwhile
+        jobs = remembered(workspace)
+        alive = queued(jobs)
+        end([job.id for job in jobs if job.stage in alive])
+        end_lost(workspace)
+        forget(workspace)
         workspace.sweep()
     return len(alive)
 
 
-def end(jobs: Sequence[StageJob]) -> None:
-    """Cancel jobs, and wait until none of them runs.
+def end_lost(workspace: Workspace) -> None:
+    """Cancel the jobs of a workspace that a killed submission left unwritten; they are held.
 
     Raises:
         ArtsoundError: SLURM cannot be asked, or a job does not end.
     """
-    if not jobs:
-        return
-    slurm("scancel", *(job.id for job in jobs))
-    until = time.monotonic() + _PATIENCE_S
-    while alive := queued(jobs):
-        if time.monotonic() > until:
-            raise ArtsoundError(
-                f"jobs of {', '.join(alive)} were cancelled and still run: look at squeue, and"
-                " cancel again"
-            )
-        time.sleep(_POLL_S / 4)
+    said = slurm("squeue", "--noheader", "--me", "--format=%F|%k")
+    lines = (line.strip().partition("|") for line in said.splitlines())
+    end(sorted({number for number, _, text in lines if text == comment(workspace)}))
 
 
-def follow(workspace: Workspace, say: Callable[[str], None]) -> None:
-    """Wait until the jobs of a workspace have ended; an interruption does not end them.
-
-    Args:
-        workspace: the workspace.
-        say: told of every change.
+def end(ids: Sequence[str]) -> None:
+    """Cancel jobs by their numbers, and wait until none of them runs.
 
     Raises:
-        ArtsoundError: a shard failed or a job was ended; the message says which and why.
+        ArtsoundError: SLURM cannot be asked, or a job does not end.
     """
-    jobs = remembered(workspace)
-    before: dict[str, dict[str, int]] = {}
-    while alive := queued(jobs):
-        for stage in {**before, **alive}:
-            if before.get(stage) != alive.get(stage):
-                say(f"{stage}: {words(alive[stage]) if stage in alive else 'ended'}")
-        before = alive
-        time.sleep(_POLL_S)
-    for job in jobs:
-        for shard, reason in failures(workspace, job.stage).items():
-            raise ArtsoundError(f"{job.stage}, shard {shard}: {reason}")
-    for job in jobs:
-        if len(workspace.shards(job.stage)) < job.shards:
+    if not ids:
+        return
+    slurm("scancel", *ids)
+    until = time.monotonic() + _PATIENCE_S
+    while queued(jobs := [StageJob(number, number, 0) for number in ids]):
+        if time.monotonic() > until:
             raise ArtsoundError(
-                f"SLURM ended {job.stage} (job {job.id}) before it was done: its output is in"
-                f" {workspace.root / 'logs' / job.stage / 'slurm'}; finished shards are kept: run"
-                " the same command again to continue"
+                f"SLURM jobs {', '.join(queued(jobs))} were cancelled and still run: look at squeue"
+                " and cancel again"
             )
+        time.sleep(_POLL_S)
 
 
 def words(states: dict[str, int]) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artsound.atomic import write_atomically
 from artsound.engine import RunShards, intact, log_folder
 from artsound.errors import ArtsoundError
+from artsound.executors.visible import PATIENCE_S, wait_for_parts
 from artsound.models.served import served
+from artsound.scrub import scrub
 from artsound.stage import Build, Stage
 from artsound.workspace import Workspace
 
@@ -27,7 +29,21 @@ _FAILURES = "failures"
 
 
 class NodeShards(RunShards):
-    """The datatrove step of a node; remembers what failed, for `artsound status`."""
+    """The datatrove step of a node; remembers what failed, for `artsound status`.
+
+    Args:
+        build: what the shards read.
+        stage: the stage they belong to.
+        pending: the numbers of the shards to make.
+        inputs: how many parts each table has that the stage reads.
+    """
+
+    def __init__(
+        self, build: Build, stage: Stage, pending: Sequence[int], inputs: Mapping[str, int]
+    ) -> None:
+        super().__init__(build, stage, pending)
+        self.inputs = dict(inputs)
+        self.patience_s = PATIENCE_S
 
     def missing(self, rank: int) -> bool:
         """Say whether a shard is still to be made."""
@@ -39,10 +55,13 @@ class NodeShards(RunShards):
         note = failure_note(self.build.workspace, self.stage.table, shard)
         note.unlink(missing_ok=True)
         _sweep(self.build, self.stage, shard)
+        only = None if self.stage.whole else shard
         try:
+            wait_for_parts(self.build.workspace, self.inputs, only, self.patience_s)
             yield from super().run(data, rank, world_size)
         except (ArtsoundError, OSError) as error:
-            write_atomically(note, f"{error}\n".encode())
+            said = scrub(str(error), self.build.workspace.root)
+            write_atomically(note, f"{said}\n".encode())
             raise
 
 
@@ -88,6 +107,12 @@ def failures(workspace: Workspace, table: str) -> dict[int, str]:
         if shard not in done:
             found[shard] = path.read_text("utf-8").strip()
     return found
+
+
+def forget_failures(workspace: Workspace, table: str, shards: Iterable[int]) -> None:
+    """Forget why shards of a stage failed: they are about to be made again."""
+    for shard in shards:
+        failure_note(workspace, table, shard).unlink(missing_ok=True)
 
 
 def absolute(build: Build) -> Build:

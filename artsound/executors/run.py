@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 from artsound.engine import run_stage
 from artsound.errors import UsageError
+from artsound.executors import Executor
 from artsound.progress import Progress
 from artsound.stage import Build, Stage
-
-Executor = Literal["local", "slurm", "ray"]
 
 
 def check(executor: str) -> None:

@@ -19,6 +19,7 @@ from artsound.release.card import write_card
 from artsound.release.configs import Written, further, write_pairs, write_table
 from artsound.release.diff import Difference, compare_facts, compare_tables
 from artsound.release.features import pair_features, released_schema
+from artsound.release.finished import check_finished
 from artsound.release.lookup import read_tables
 from artsound.release.manifest import read_manifest, versions, write_manifest
 from artsound.release.media import Media, Problem
@@ -34,7 +35,6 @@ from artsound.release.splits import (
 from artsound.release.staging import staged
 from artsound.release.tables import DEFAULT, parts
 from artsound.reopen import reopen
-from artsound.status import status
 from artsound.workspace import Workspace
 
 __all__ = ["DEFAULT", "Released", "Written", "pair_id", "release"]
@@ -89,14 +89,14 @@ def release(
     Raises:
         UsageError: `out` is in the way, the workspace or the previous release is none, a source is
             not the one that the build read, or the version is not above the previous one.
-        ArtsoundError: the build is not finished, or a source file is not the one that was checked.
+        ArtsoundError: the build is not finished, a part of it was made from others than are there,
+            or a source file is not the one that was checked.
     """
-    before = None if previous is None else read_manifest(previous)
-    versioning.next_version(version, _version_of(before), None)
+    before = check_version(version, previous)
     begun = workspace.description()
     recipe = Recipe.parse(begun["recipe"], f"{workspace.root}/workspace.json")
     with staged(out) as (folder, scratch):
-        _check_finished(workspace)
+        check_finished(workspace)
         joined = join(workspace, recipe.pairing.released, scratch)
         source = None
         if media == "embed":
@@ -137,14 +137,15 @@ def release(
     return Released(tuple(written), facts)
 
 
-def _check_finished(workspace: Workspace) -> None:
-    """Raise ArtsoundError if a stage of the build is not done."""
-    for stage in status(workspace):
-        if stage.state != "done":
-            raise ArtsoundError(
-                f"{workspace.root} is not finished ({stage.table} is {stage.state}): run"
-                " `artsound build` again, it continues where it stopped"
-            )
+def check_version(version: str | None, previous: Path | None) -> dict[str, Any] | None:
+    """See that a release may have a version, and return the manifest of the one before.
+
+    Raises:
+        UsageError: it is not semantic or not above the previous one's, or that is no release.
+    """
+    before = None if previous is None else read_manifest(previous)
+    versioning.next_version(version, _version_of(before), None)
+    return before
 
 
 def _refuse(problem: Problem) -> None:

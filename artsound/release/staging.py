@@ -10,6 +10,16 @@ from pathlib import Path
 from artsound.errors import UsageError
 
 
+def check_vacant(out: Path) -> None:
+    """See that a folder can be made, before minutes are spent on what it shall hold.
+
+    Raises:
+        UsageError: it exists and is not an empty folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} exists and is not empty: choose another --out, or delete it")
+
+
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[tuple[Path, Path]]:
     """Give a folder to write to, beside `out`, that becomes `out` at the end.
@@ -21,8 +31,7 @@ def staged(out: Path) -> Iterator[tuple[Path, Path]]:
     Raises:
         UsageError: `out` exists and is not an empty folder.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} exists and is not empty: choose another --out, or delete it")
+    check_vacant(out)
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:

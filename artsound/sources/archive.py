@@ -16,9 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from loguru import logger
-
 from artsound.errors import ArtsoundError, UsageError
+from artsound.logs import logger
 from artsound.schema import Reason
 from artsound.sources.holders import Folder, open_archive
 from artsound.sources.members import Holder, Member, MemberError, MemberTooLargeError, Refusal

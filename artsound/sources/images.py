@@ -42,6 +42,8 @@ FLATTENED: Final = "flatten on an opaque background"
 CONVERTED: Final = "convert to RGB"
 
 _ORIENTATION: Final = 0x0112
+# Where Pillow looks for it.
+_METADATA: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -109,6 +111,24 @@ def decode_image(
         raise MediaError(Reason.IMAGE_TRUNCATED if cut else Reason.IMAGE_NOT_DECODABLE) from error
 
 
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Bring an open image to RGB as `decode_image` does: upright, flattened on white.
+
+    What comes back names no orientation any more: to do it twice changes nothing.
+
+    Args:
+        image: of any mode, with its metadata; of several frames the one that it stands at counts.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    try:
+        return _to_rgb(image)[0]
+    except _DECODER_ERRORS as error:
+        cut = "truncated" in str(error).lower()
+        raise MediaError(Reason.IMAGE_TRUNCATED if cut else Reason.IMAGE_NOT_DECODABLE) from error
+
+
 def check_image(data: bytes, file_name: str = "", limits: MediaLimits | None = None) -> ImageCheck:
     """Check an image; takes what `decode_image` takes, which says what is done to it."""
     try:
@@ -125,13 +145,21 @@ def _decode(
     _check_size(image, limits)
     expected = _SUFFIXES.get(PurePosixPath(file_name).suffix.lower())
     repairs = [DETECTED] if expected and image.format not in expected else []
-    # A TIFF turns itself when it is loaded and forgets; a PNG's EXIF may follow its pixels.
-    stated = _orientation(image) if image.format == "TIFF" else 1
-    image.load()
+    # A TIFF turns itself when it is loaded and forgets.
+    turned = image.format == "TIFF" and _orientation(image) in _TURNS
+    upright, made = _to_rgb(image)
+    if turned and ORIENTED not in made:
+        repairs.append(ORIENTED)
+    return upright, (*repairs, *made)
+
+
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    image.load()  # a PNG's EXIF may follow its pixels
+    repairs = []
     left = _orientation(image)
     if left in _TURNS:
         image = image.transpose(_TURNS[left])
-    if left in _TURNS or stated in _TURNS:
+        image.info = {key: value for key, value in image.info.items() if key not in _METADATA}
         repairs.append(ORIENTED)
     if image.mode.startswith("I") or image.mode == "F":
         image = _narrow(image)

@@ -1,46 +1,34 @@
 """Media checks in a process of their own, so that a decoder that crashes or hangs costs one file.
 
-The process is started at the first check and works through many files: a check costs little more
-than the check itself (tests/perf/bench_media.py). When it dies, the file is tried once more in a
-new one, since what killed it may not have been the file; a file that kills two is rejected. One
-that takes too long is rejected at once.
+A file that crashes the process twice, the second time in a new one, is rejected; so is at once one
+that takes too long. Both are properties of the file. What is not, such as a process that the system
+ends because memory runs out, fails the build instead and rejects nothing: a row is for ever.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import fcntl
-import json
 import os
-import select
 import signal
-import subprocess
-import sys
 import threading
-from dataclasses import asdict
-from pathlib import Path
-from typing import IO, Any, Final, Literal, cast
+from typing import Final
 
+from artsound.errors import ArtsoundError
 from artsound.schema import Reason, Status
 from artsound.sources.audio import AudioCheck
+from artsound.sources.decoding import Answer, DecoderProcess, EndedError, Kind, TooLongError
 from artsound.sources.images import ImageCheck
 from artsound.sources.limits import MediaLimits
-from artsound.stopping import signals_held
-from artsound.threads import thread_variables
 
 SECONDS: Final = 120.0  # the largest files within the limits take a tenth of it
-# A decoder that waits and does no work is noticed by the clock, with room for a busy machine.
-_WAIT: Final = 10.0
-_PIPE_BYTES: Final = 1 << 20
-# The memory of a picture is used again for the next; the C library would give it back each time.
-_KEPT_MEMORY: Final = {
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-}
-_PROGRAM: Final = "from artsound.sources.decoder import main; main()"
-
-Kind = Literal["image", "audio"]
+# What native code that a file misleads ends with; anything else comes from outside.
+_CRASHES: Final = frozenset(
+    -number
+    for number in (
+        signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP,
+    )
+)  # fmt: skip
+_TRIES: Final = 2
 
 
 class DecoderError(Exception):
@@ -48,7 +36,7 @@ class DecoderError(Exception):
 
 
 class Decoder:
-    """A process that checks files, replaced when it dies.
+    """Checks files in a process, which is started at the first and replaced when it ends.
 
     Args:
         kind: what it checks.
@@ -58,17 +46,19 @@ class Decoder:
     def __init__(self, kind: Kind, seconds: float = SECONDS) -> None:
         self.kind = kind
         self.seconds = seconds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
+        self._started: DecoderProcess | None = None
+        self._checking = threading.Lock()
+        self._replacing = threading.Lock()
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> DecoderProcess:
         """The process that checks now; started if there is none."""
-        if self._process is None:
-            self._process = self._start()
-        return self._process
+        with self._replacing:
+            if self._started is None:
+                self._started = DecoderProcess(self.kind)
+            return self._started
 
-    def check(self, data: bytes, file_name: str, limits: MediaLimits) -> dict[str, Any]:
+    def check(self, data: bytes, file_name: str, limits: MediaLimits) -> Answer:
         """Check a file.
 
         Args:
@@ -80,72 +70,61 @@ class Decoder:
             The fields of an `ImageCheck` or an `AudioCheck`.
 
         Raises:
-            DecoderError: it took too long, or two processes ended at it.
+            DecoderError: it took too long or too much memory, or two processes crashed at it.
+            ArtsoundError: the check failed for a reason that is not the file's.
         """
-        asked: dict[str, Any] = {"kind": self.kind, "bytes": len(data), "name": file_name}
-        asked |= {"limits": asdict(limits), "seconds": self.seconds}
-        head = json.dumps(asked).encode() + b"\n"
-        with self._lock:
-            for last in (False, True):
-                if (answer := self._answer(head, data)) is not None:
-                    found: dict[str, Any] = json.loads(answer)
-                    return found
-                code = self._ended()
-                if last or code == -signal.SIGPROF:
-                    break
-            raise DecoderError(_cause(code, self.seconds))
+        name = file_name or f"{self.kind} of {len(data)} bytes"
+        code = 0
+        with self._checking:
+            if not self.process.alive:
+                self.close()  # it ended between two files, so at none
+            for _ in range(_TRIES):
+                try:
+                    answer = self.process.ask(data, file_name, limits, self.seconds)
+                except EndedError as error:
+                    self.close()
+                    code = error.code
+                except TooLongError as error:
+                    self.close()
+                    raise DecoderError(f"took the decoder over {self.seconds:g} s") from error
+                except BaseException:  # the answer must not be taken for the next file's
+                    self.close()
+                    raise
+                else:
+                    return _found(answer, name)
+        raise _cause(code, name)
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._ended()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        # Where this process finds its packages, that one does; what it computes has one thread.
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        environment = os.environ | thread_variables(1) | _KEPT_MEMORY | {"PYTHONPATH": path}
-        with signals_held():  # Ctrl-C is for the build, which ends this process
-            process = subprocess.Popen(  # noqa: S603 - this package's own
-                [sys.executable, "-P", "-c", _PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment,
-            )
-        requests, _ = _pipes(process)
-        with contextlib.suppress(OSError):  # a file in one piece; the kernel may not grant it
-            fcntl.fcntl(requests, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        return process
-
-    def _answer(self, head: bytes, data: bytes) -> bytes | None:
-        """Return the answer to a request, or None where the process ended instead."""
-        requests, answers = _pipes(self.process)
-        try:
-            requests.write(head)
-            requests.write(data)
-            requests.flush()
-            if not select.select([answers], [], [], self.seconds * _WAIT)[0]:
-                self.close()
-                raise DecoderError(_cause(-signal.SIGPROF, self.seconds))
-            answer = answers.readline()
-        except BrokenPipeError:
-            return None
-        except BaseException:  # an answer that nobody waited for must not be the next file's
-            self.close()
-            raise
-        return answer if answer.endswith(b"\n") else None
-
-    def _ended(self) -> int:
-        """Clear up after a process that has ended, and return its exit code."""
-        process, self._process = self.process, None
-        for pipe in _pipes(process):
-            with contextlib.suppress(BrokenPipeError):  # what is left of a request
-                pipe.close()
-        return process.wait()
+        with self._replacing:
+            if self._started is not None:
+                self._started.end()
+                self._started = None
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    return cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+def _found(answer: Answer, name: str) -> Answer:
+    if "failed" in answer:
+        raise ArtsoundError(
+            f"{name}: this machine could not check it ({answer['failed']}): mend that, and run the"
+            " same command again"
+        )
+    if "raised" in answer:
+        raise DecoderError(f"raised {answer['raised']} in the decoder")
+    if "memory" in answer:
+        raise DecoderError(f"needs over {answer['memory'] >> 30} GiB of memory")
+    found: Answer = answer["found"]
+    return found
+
+
+def _cause(code: int, name: str) -> Exception:
+    """Return the error of a file at which two processes ended; `code` is the second's."""
+    how = str(EndedError(code))
+    if code in _CRASHES or code >= 0:  # Python's own errors are answers: a library called `exit`
+        return DecoderError(f"crashed the decoder ({how})")
+    return ArtsoundError(
+        f"{name}: the system ended its check twice ({how}), as it does when memory runs out: free"
+        " memory, or use fewer --workers, and run the same command again"
+    )
 
 
 _decoders: dict[tuple[Kind, int], Decoder] = {}
@@ -154,7 +133,11 @@ _decoders: dict[tuple[Kind, int], Decoder] = {}
 def check_image(data: bytes, file_name: str = "", limits: MediaLimits | None = None) -> ImageCheck:
     """Check an image in a process of its own; see `images.check_image`.
 
-    A decoder that crashes, or takes longer than two minutes, makes the image not decodable.
+    A decoder that crashes, or takes longer than two minutes or more than 6 GiB, makes the image not
+    decodable.
+
+    Raises:
+        ArtsoundError: the check failed for a reason that is not the file's.
     """
     try:
         found = _decoder("image").check(data, file_name, limits or MediaLimits())
@@ -167,7 +150,11 @@ def check_image(data: bytes, file_name: str = "", limits: MediaLimits | None = N
 def check_audio(data: bytes, limits: MediaLimits | None = None) -> AudioCheck:
     """Check a clip in a process of its own; see `audio.check_audio`.
 
-    A decoder that crashes, or takes longer than two minutes, makes the clip not decodable.
+    A decoder that crashes, or takes longer than two minutes or more than 6 GiB, makes the clip not
+    decodable.
+
+    Raises:
+        ArtsoundError: the check failed for a reason that is not the file's.
     """
     try:
         found = _decoder("audio").check(data, "", limits or MediaLimits())
@@ -183,10 +170,3 @@ def _decoder(kind: Kind) -> Decoder:
         _decoders[key] = Decoder(kind)
         atexit.register(_decoders[key].close)
     return _decoders[key]
-
-
-def _cause(code: int, seconds: float) -> str:
-    if code == -signal.SIGPROF:
-        return f"took the decoder over {seconds:g} s"
-    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return f"crashed the decoder ({ended})"

@@ -13,6 +13,7 @@ from artsound.sources.images import (
     ORIENTED,
     ImageCheck,
     decode_image,
+    to_rgb,
 )
 from artsound.sources.isolated import check_audio, check_image
 from artsound.sources.limits import MediaError, MediaLimits
@@ -31,4 +32,5 @@ __all__ = [
     "check_image",
     "decode_audio",
     "decode_image",
+    "to_rgb",
 ]

@@ -28,20 +28,23 @@ def write_artgraph(path: Path, images: Iterable[tuple[str, bytes]]) -> Path:
         for name, data in images:
             names.append(name)
             archive.writestr(_info(f"imagesf2/{name}"), data)
-        write_mapping(archive, names)
+        for member, text in mapping(names).items():
+            archive.writestr(_info(member), text)
     return path
 
 
-def write_mapping(archive: zipfile.ZipFile, names: Iterable[str]) -> None:
-    """Write the list of artworks and their styles."""
+def mapping(names: Iterable[str]) -> dict[str, str]:
+    """Return the list of artworks and their styles: the text of each file by its path."""
     listed = io.StringIO()
-    csv.writer(listed, lineterminator="\n").writerows(enumerate(names))
-    archive.writestr(_info("mapping/artwork_entidx2name.csv"), listed.getvalue())
-    count = listed.getvalue().count("\n")
+    rows = list(enumerate(names))
+    csv.writer(listed, lineterminator="\n").writerows(rows)
     styles = "".join(f"{index},{style}\n" for index, style in enumerate(_STYLES))
-    edges = "".join(f"{index},{index % len(_STYLES)}\n" for index in range(count))
-    archive.writestr(_info("mapping/style_entidx2name.csv"), styles)
-    archive.writestr(_info("raw/relations/artwork___style___style/edge.csv"), edges)
+    edges = "".join(f"{index},{index % len(_STYLES)}\n" for index, _ in rows)
+    return {
+        "mapping/artwork_entidx2name.csv": listed.getvalue(),
+        "mapping/style_entidx2name.csv": styles,
+        "raw/relations/artwork___style___style/edge.csv": edges,
+    }
 
 
 def write_fma(folder: Path, clips: Iterable[tuple[int, bytes]]) -> Path:

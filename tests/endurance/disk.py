@@ -1,22 +1,24 @@
 """Disks that fill up, folders that cannot be written, parts that change, two builds at once.
 
-Usage: python -m tests.endurance.disk        (as root: it mounts small file systems)
+Usage: python -m tests.endurance.disk [--out FILE]       (as root: it mounts small file systems)
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from artsound.sources.sample import write_sample
+from tests.endurance.ledger import Ledger
 
 _SMALL = "96k"  # less than the tables of the checks and their logs
 _ENOUGH = "64m"
@@ -154,28 +156,47 @@ def at_once(checks: Checks, folder: Path, wanted: dict[str, bytes]) -> Outcome:
     return Outcome("two builds at once", survived, said)
 
 
-def run(folder: Path) -> list[Outcome]:
-    """Meet all troubles that can be made here."""
+def run(folder: Path, out: Path | None = None) -> list[Outcome]:
+    """Meet all troubles that can be made here and that no earlier sitting met.
+
+    Args:
+        folder: where.
+        out: where a row a trouble is kept; None to keep nothing.
+    """
+    ledger = Ledger(out, {"script": "disk"})
     checks = Checks(folder)
     code, said = checks.build(folder / "plain")
     if code:
         raise SystemExit(f"the build fails without any trouble: {said}")
     wanted = parts(folder / "plain")
-    found = [full(checks, folder, wanted), read_only(checks, folder, wanted)] if can_mount() else []
+    troubles: dict[str, Callable[[str], Outcome]] = {}
+    if can_mount():
+        troubles["disk full"] = lambda _: full(checks, folder, wanted)
+        troubles["read-only folder"] = lambda _: read_only(checks, folder, wanted)
     for trouble in ("part truncated", "part altered", "marker damaged"):
-        found.append(changed(checks, folder / "plain", wanted, trouble))
-    return [*found, at_once(checks, folder, wanted)]
+        troubles[trouble] = lambda name: changed(checks, folder / "plain", wanted, name)
+    troubles["two builds at once"] = lambda _: at_once(checks, folder, wanted)
+    met = {row["trouble"] for row in ledger}
+    for trouble, meet in troubles.items():
+        if trouble not in met:
+            ledger.append(asdict(meet(trouble)))
+    return [Outcome(**row) for row in ledger]
 
 
 def main() -> None:
     """Print what each trouble led to."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, help="keep what is found here, and go on from it")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = run(Path(folder))
+        outcomes = run(Path(folder), given.out)
         for outcome in outcomes:
             said = outcome.said.replace(folder, "...")
             print(f"{outcome.trouble:20} {'survived' if outcome.survived else 'FAILED':9} {said}")
     if len(outcomes) < 6:
         print("not tried, since only root may mount: disk full, read-only folder")
+    if not all(outcome.survived for outcome in outcomes):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -62,12 +62,19 @@ def settings(weights: Path, url: str, shard_rows: int = 10) -> list[str]:
     ]
 
 
-def command(sources: SampleSources, out: Path, overrides: list[str], workers: int = 2) -> list[str]:
-    """Return the command line of a build."""
+def arguments(
+    sources: SampleSources, out: Path, overrides: list[str], workers: int = 2
+) -> list[str]:
+    """Return the words of a build, after `artsound`."""
     where = ["--artworks", sources.artworks, "--tracks", sources.tracks, "--out", out]
     options = ["--recipe", "paper", "--workers", workers, "--quiet"]
     sets = [part for override in overrides for part in ("--set", override)]
-    return [sys.executable, "-m", "artsound.cli", "build", *map(str, (*where, *options)), *sets]
+    return ["build", *map(str, (*where, *options)), *sets]
+
+
+def command(sources: SampleSources, out: Path, overrides: list[str], workers: int = 2) -> list[str]:
+    """Return the command line of a build."""
+    return [sys.executable, "-m", "artsound.cli", *arguments(sources, out, overrides, workers)]
 
 
 def main() -> None:

@@ -31,16 +31,18 @@ _SOUNDS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 _RATE: Final = 16_000
 
 
-def images(count: int, seed: int) -> Iterator[Made]:
-    """Yield this many files that stand where images belong."""
+def images(count: int, seed: int, special: bool = True) -> Iterator[Made]:
+    """Yield this many files that stand where images belong; the made-up ones first, if wanted."""
     good = [saved(picture(), kind, **options) for kind, options in _IMAGES]
-    yield from _files(count, seed, good, _image_headers(), _sounds()[:4])
+    others = _sounds()[:4] if special else []
+    yield from _files(count, seed, good, _image_headers() if special else [], others)
 
 
-def clips(count: int, seed: int) -> Iterator[Made]:
-    """Yield this many files that stand where audio belongs."""
+def clips(count: int, seed: int, special: bool = True) -> Iterator[Made]:
+    """Yield this many files that stand where audio belongs; the made-up ones first, if wanted."""
     pictures = [saved(picture(), kind, **options) for kind, options in _IMAGES[:4]]
-    yield from _files(count, seed, _sounds(), _audio_headers(), pictures)
+    headers = _audio_headers() if special else []
+    yield from _files(count, seed, _sounds(), headers, pictures if special else [])
 
 
 def _files(
@@ -52,7 +54,7 @@ def _files(
         ("bomb in the zip", bytes(300 << 20)),  # deflated to a thousandth of it
         *headers,
         *(("of another kind", data) for data in (*others, *_others())),
-    ][:count]
+    ][: count if headers else 0]
     yield from made
     mutations: tuple[tuple[str, Callable[[random.Random, bytes, bytes], bytes]], ...] = (
         ("some bytes changed", _changed), ("header changed", _header_changed), ("cut", _cut),

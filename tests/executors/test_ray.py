@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,17 @@ from artsound.workspace import Workspace
 from tests.conftest import SampleSources
 from tests.executors.toys import (
     Broken,
+    Chatty,
     Doomed,
+    Large,
     Leisurely,
     Mortal,
     Numbers,
     Squares,
+    Tail,
     Total,
+    chatty_build,
+    install_vllm,
     parts,
     toy_build,
 )
@@ -42,9 +48,12 @@ QUIET = Progress(quiet=True)
 
 
 @pytest.fixture
-def nodes() -> Iterator[Any]:
-    """Start a cluster: a head that does no work, and a node of one CPU."""
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a cluster: a head that does no work, and a node of one CPU; each has a `vllm`."""
+    programs = tmp_path_factory.mktemp("programs")
+    install_vllm(programs)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         try:
@@ -106,25 +115,79 @@ def test_a_shard_that_kills_every_worker_ends_the_build(second: object, tmp_path
     _run(toys, Numbers())
 
 
+class Killer:
+    """Kills a node as soon as it may, and remembers that it did."""
+
+    def __init__(self, nodes: Any, node: Any, now: Callable[[], bool]) -> None:
+        self.nodes, self.node, self.now = nodes, node, now
+        self.thread = threading.Thread(target=self._wait, daemon=True)
+        self.thread.start()
+
+    def _wait(self) -> None:
+        while not self.now():
+            time.sleep(0.05)
+        self.nodes.remove_node(self.node, allow_graceful=False)
+
+    def has_killed(self) -> bool:
+        """Say whether it has; only asked once the build has ended."""
+        self.thread.join(10)
+        return not self.thread.is_alive() and self.node not in self.nodes.list_all_nodes()
+
+
 def test_a_node_that_dies_in_a_stage_costs_nothing(nodes: Any, second: Any, tmp_path: Path) -> None:
     toys = toy_build(tmp_path, shards=24)
-    used: set[str] = set()
 
-    def kill() -> None:
-        while len(used) < 2:
-            time.sleep(0.05)
-            used.update(path.read_text() for path in tmp_path.glob("begun-*"))
-            used.discard("")
-        nodes.remove_node(second, allow_graceful=False)
+    def both_are_used() -> bool:
+        return len({path.read_text() for path in tmp_path.glob("begun-*")} - {""}) == 2
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
+    killer = Killer(nodes, second, both_are_used)
     _run(toys, Leisurely())
-    killer.join(10)
-    assert not killer.is_alive()
+    assert killer.has_killed()
     assert toys.workspace.shards("numbers") == list(range(24))
-    assert toys.workspace.root.is_dir()
     assert not list(toys.workspace.root.rglob(".tmp-*"))
+
+
+def test_a_node_that_dies_late_costs_its_shard_one_death(nodes: Any, tmp_path: Path) -> None:
+    large = nodes.add_node(num_cpus=4, env_vars={"TOY_NODE": "second"})
+    nodes.wait_for_nodes()
+    toys = toy_build(tmp_path, "executor.ray.retries=1", shards=5)
+
+    def others_are_idle() -> bool:
+        return (tmp_path / "hanging").exists() and len(toys.workspace.shards("numbers")) == 4
+
+    killer = Killer(nodes, large, others_are_idle)
+    _run(toys, Tail())
+    assert killer.has_killed()
+    assert toys.workspace.shards("numbers") == list(range(5))
+
+
+def test_a_whole_stage_moves_to_a_smaller_node(nodes: Any, tmp_path: Path) -> None:
+    large = nodes.add_node(num_cpus=2)
+    nodes.wait_for_nodes()
+    toys = toy_build(tmp_path, shards=1)
+    killer = Killer(nodes, large, (tmp_path / "hanging").exists)
+    _run(toys, Large())
+    assert killer.has_killed()
+    assert toys.workspace.shards("numbers") == [0]
+
+
+def test_a_stage_that_no_node_is_left_for_ends(nodes: Any, second: Any, tmp_path: Path) -> None:
+    nodes.remove_node(next(n for n in nodes.worker_nodes if n is not second))
+    killer = Killer(nodes, second, (tmp_path / "hanging").exists)
+    with pytest.raises(ArtsoundError, match="no node of the Ray cluster has"):
+        _run(toy_build(tmp_path, shards=1), Large())
+    assert killer.has_killed()
+
+
+def test_each_worker_serves_the_chat_model_for_itself(second: object, tmp_path: Path) -> None:
+    here, there = chatty_build(tmp_path / "here"), chatty_build(tmp_path / "there")
+    for toys in (here, there):
+        toys.artworks.mkdir(exist_ok=True)
+    run_stage(here, Chatty(), 1, QUIET)
+    _run(there, Chatty())
+    assert parts(there.workspace) == parts(here.workspace)
+    logs = list(there.workspace.root.glob("logs/numbers/nodes/worker-*/serve-qwen3-14b.log"))
+    assert 1 <= len(logs) <= 2
 
 
 def test_a_worker_that_no_node_has_room_for_is_refused(second: object, tmp_path: Path) -> None:
@@ -149,13 +212,14 @@ def test_the_sample_gives_the_same_bytes_and_release_after_a_node_died(
     tmp_path: Path,
 ) -> None:
     workspace = Workspace(tmp_path / "work")
+    left: list[int] = []
 
-    def kill() -> None:
-        while not workspace.shards("audio_captions"):
-            time.sleep(0.1)
-        nodes.remove_node(second, allow_graceful=False)
+    def now() -> bool:
+        if workspace.shards("audio_captions"):
+            left.append(len(parts(built)) - len(parts(workspace)))
+        return bool(left)
 
-    threading.Thread(target=kill, daemon=True).start()
+    killer = Killer(nodes, second, now)
     build(
         Recipe.read("lite"),
         artworks=sources.artworks,
@@ -163,6 +227,8 @@ def test_the_sample_gives_the_same_bytes_and_release_after_a_node_died(
         out=workspace.root,
         executor="ray",
     )
+    assert killer.has_killed()
+    assert left[0] > 0  # in the middle
     assert parts(workspace) == parts(built)
     release(workspace, tmp_path / "released")
     assert read_manifest(tmp_path / "released") == read_manifest(released)

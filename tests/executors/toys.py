@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
+from artsound.models.base import FusionRequest
+from artsound.models.registry import Models
 from artsound.recipe import Recipe
 from artsound.stage import Build, Stage
 from artsound.workspace import Workspace
@@ -109,6 +113,79 @@ class Leisurely(Numbers):
         where.write_text(os.environ.get("TOY_NODE", ""))
         time.sleep(0.5)
         return super().run(build, shard)
+
+
+class Tail(Numbers):
+    """One shard hangs on the second node while its other workers have nothing left to do."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        (build.artworks / f"at-{shard}").touch()
+        while len(list(build.artworks.glob("at-*"))) < self.shards(build):
+            time.sleep(0.1)
+        hanging = build.artworks / "hanging"
+        if os.environ.get("TOY_NODE") == "second":
+            try:
+                hanging.touch(exist_ok=False)
+            except FileExistsError:
+                time.sleep(1)
+            else:
+                time.sleep(300)
+        return super().run(build, shard)
+
+
+class Large(Numbers):
+    """A whole stage that hangs where it is begun first."""
+
+    whole = True
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        hanging = build.artworks / "hanging"
+        if not hanging.exists():
+            hanging.touch()
+            time.sleep(300)
+        return super().run(build, shard)
+
+
+class Hopeless(Numbers):
+    """Never ends its second shard."""
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        if shard == 1:
+            time.sleep(600)
+        return super().run(build, shard)
+
+
+class Chatty(Numbers):
+    """Asks a chat model, which somebody must serve."""
+
+    def models(self, recipe: Recipe) -> tuple[tuple[str, str], ...]:
+        return (("fuser", "qwen3-14b"),)
+
+    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
+        fuser = build.models.load("fuser", "qwen3-14b")
+        said = fuser.fuse([FusionRequest(str(shard), ("A lute.",), f"1. A lute number {shard}.")])
+        return {"numbers": pa.table({"id": [shard], "said": said})}
+
+
+def chatty_build(folder: Path, *settings: str) -> Build:
+    """Return a build whose chat model is weights in a folder, to be served by `vllm`."""
+    weights = folder.parent / "weights"
+    weights.mkdir(exist_ok=True)
+    (weights / "config.json").write_text("{}")
+    no_gpu = ("executor.slurm.gpus=0", "executor.ray.gpus=0")
+    toys = toy_build(folder, f"models.qwen3-14b.checkpoint={weights}", *no_gpu, *settings)
+    return dataclasses.replace(toys, models=Models(toys.recipe.models, toys.workspace.requests))
+
+
+def install_vllm(folder: Path) -> None:
+    """Write a program `vllm` that is the tests' chat server."""
+    program = folder / "vllm"
+    root = Path(__file__).resolve().parents[2]
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(root)!r})\n"
+        "from tests.chat_server import vllm_main\nvllm_main()\n"
+    )
+    program.chmod(0o755)
 
 
 def toy_build(folder: Path, *settings: str, shards: int = 4, recipe: str = "lite") -> Build:

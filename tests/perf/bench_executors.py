@@ -1,10 +1,11 @@
 """What executors cost: time a shard that does nothing, and the resumption of a finished build.
 
 The shards are rows of numbers, so what is measured is scheduling, the commit with its checksums,
-and the start of processes. The finished builds have the stages of a real one. SLURM and Ray are
-measured where they are (`tests/slurm/cluster.py`, `pip install ray`).
+and the start of processes. The finished build is one of `artsound build` on tiny media, which the
+same command finds finished. SLURM and Ray are measured where they are (`tests/slurm/cluster.py`,
+`pip install ray`).
 
-Usage: python -m tests.perf.bench_executors [--shards N]
+Usage: python -m tests.perf.bench_executors [--shards N] [--items N]
 """
 
 from __future__ import annotations
@@ -12,49 +13,31 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-import pyarrow as pa
-
-from artsound.engine import run_stage, shard_inputs
-from artsound.executors.jobs import follow
+from artsound.engine import run_stage
+from artsound.executors.follow import follow
 from artsound.executors.slurm import submit
-from artsound.pipeline import stages
 from artsound.progress import Progress
-from artsound.recipe import Recipe
-from artsound.stage import Build, Stage
+from artsound.stage import Build
+from artsound.status import status
+from artsound.workspace import Workspace
+from tests.chat_server import ChatServer
+from tests.conftest import SampleSources
+from tests.endurance.archives import write_artgraph, write_fma
+from tests.endurance.fast import SERVED, command, settings, write_weights
+from tests.endurance.media import clips, images
 from tests.executors.toys import Numbers, toy_build
 from tests.slurm.cluster import missing, slurm_cluster
 
 QUIET = Progress(quiet=True)
-
-
-class Link(Stage):
-    """A stage of the shape of another, whose parts are a few numbers."""
-
-    def __init__(self, shape: Stage, shards: int) -> None:
-        self.table, self.side_tables, self.reads = shape.table, shape.side_tables, shape.reads
-        self.of = shape
-        self.count = shards
-
-    @property
-    def whole(self) -> bool:  # type: ignore[override]
-        """Say what the other is."""
-        return self.of.whole
-
-    def shards(self, build: Build) -> int:
-        return 1 if self.whole else self.count
-
-    def settings(self, recipe: Recipe) -> Mapping[str, object]:
-        return self.of.settings(recipe)
-
-    def run(self, build: Build, shard: int) -> dict[str, pa.Table]:
-        rows = pa.table({"id": list(range(shard * 10, shard * 10 + 10))})
-        return dict.fromkeys((self.table, *self.side_tables), rows)
+_RESUMED: Final = 3  # times
 
 
 def _timed(what: str, shards: int, run: Callable[[Build], object], *settings: str) -> None:
@@ -102,30 +85,41 @@ def overhead(shards: int) -> None:
                 )
 
 
-def resumption(shards: int) -> None:
-    """Print how long a finished build takes to find that nothing is missing."""
-    with tempfile.TemporaryDirectory() as folder:
-        build = toy_build(Path(folder))
-        plan = [Link(stage, shards) for stage in stages(build.recipe)]
-        for stage in plan:
-            for shard in range(stage.shards(build)):
-                inputs = shard_inputs(build, stage, shard)
-                for table, rows in stage.run(build, shard).items():
-                    build.workspace.commit(table, shard, rows, inputs=inputs)
-        began = time.perf_counter()
-        again = sum(run_stage(build, stage, 1, QUIET) for stage in plan)
-        seconds = time.perf_counter() - began
-        parts = len(list((build.workspace.root / "tables").rglob("part-*.parquet")))
-        assert again == 0
-        total = sum(stage.shards(build) for stage in plan)
-        print(f"{total:6,} shards, {parts:6,} parts: found finished in {seconds:.2f} s", flush=True)
+def resumption(items: int) -> None:
+    """Print how long `artsound build` takes on a build of so many artworks and tracks, all done.
+
+    A shard has one item. The build is real, with tiny checkpoints and captions from a local server,
+    and what is timed is the whole command: its start, the sources' listings, the checksums of the
+    weights and of all parts.
+    """
+    with tempfile.TemporaryDirectory() as name, ChatServer(SERVED) as server:
+        folder = Path(name)
+        artworks = write_artgraph(folder / "artgraph.zip", images(items))
+        sources = SampleSources(artworks, write_fma(folder / "fma", clips(items)))
+        overrides = settings(write_weights(folder / "weights"), server.url, shard_rows=1)
+        line = command(sources, folder / "work", overrides)
+        seconds = []
+        before: dict[Path, int] = {}
+        for _ in range(1 + _RESUMED):
+            began = time.perf_counter()
+            subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - began)
+            found = {path: path.stat().st_mtime_ns for path in folder.glob("work/tables/**/part-*")}
+            if before and found != before:
+                raise SystemExit("a finished build made parts again")
+            before = found
+        shards = sum(stage.done for stage in status(Workspace(folder / "work")))
+    again = ", ".join(f"{taken:.2f}" for taken in seconds[1:])
+    print(f"{shards:,} shards, {len(before) // 2:,} parts: built in {seconds[0]:.0f} s")
+    print(f"`artsound build` again, nothing to do: {again} s", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=int, default=200)
+    parser.add_argument("--items", type=int, default=111, help="of the finished build")
     given = parser.parse_args()
-    resumption(111)  # 1,000 shards in all: nine of the stages are sharded
+    resumption(given.items)  # 1,000 shards in all: nine of its ten stages are sharded
     overhead(given.shards)
 
 

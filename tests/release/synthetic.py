@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import random
 import zipfile
@@ -14,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from artsound import schema
+from artsound.engine import shard_inputs
 from artsound.pipeline import stages
 from artsound.recipe import Recipe
+from artsound.release.finished import recorded
 from artsound.sources.archive import cached_source
 from artsound.workspace import Workspace
 
@@ -92,7 +95,19 @@ def write_synthetic(
             "shards": {"artworks": shards, "tracks": shards},
         }
     )
+    settle(workspace)
     return Synthetic(workspace, artworks, tracks)
+
+
+def settle(workspace: Workspace) -> None:
+    """Say of every part that it was made from what is there, as a build would."""
+    build, sources = recorded(workspace), workspace.description()["sources"]
+    for stage in stages(build.recipe):
+        for table in (stage.table, *stage.side_tables):
+            for shard in workspace.shards(table):
+                path = workspace.part(table, shard).with_suffix(".json")
+                inputs = shard_inputs(build, stage, shard, sources)
+                path.write_text(json.dumps(json.loads(path.read_text()) | {"inputs": inputs}))
 
 
 def artwork_id(number: int) -> str:

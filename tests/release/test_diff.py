@@ -14,7 +14,7 @@ from artsound.cli import app
 from artsound.errors import UsageError
 from artsound.release.assemble import pair_id, release
 from artsound.release.diff import diff
-from tests.release.synthetic import Synthetic, artwork_id, write_synthetic
+from tests.release.synthetic import Synthetic, artwork_id, settle, write_synthetic
 
 
 def _rewrite(made: Synthetic, table: str, change: dict[str, pa.Array]) -> None:
@@ -37,6 +37,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     swapped = pairs["artwork_id"].to_pylist()
     swapped[7], swapped[8] = swapped[8], swapped[7]
     _rewrite(new, "pairs/image_audio", {"artwork_id": pa.array(swapped)})
+    settle(new.workspace)
     release(old.workspace, folder / "old", media="none")
     release(new.workspace, folder / "new", media="none", version="2.0.0")
     return folder / "old", folder / "new"
@@ -95,6 +96,7 @@ def test_new_columns_and_configurations(tmp_path: Path) -> None:
     strategies = ["image_audio", "image_audio_caption"]
     description["recipe"]["pairing"]["strategies"] = strategies
     made.workspace.describe(description)
+    settle(made.workspace)
     release(made.workspace, tmp_path / "new", media="none")
     found = diff(tmp_path / "old", tmp_path / "new")
     assert found.configs_added == ["pairs_image_audio_caption"]

@@ -18,7 +18,7 @@ from artsound.release.features import PAIR_COLUMNS
 from artsound.release.manifest import read_manifest, verify
 from artsound.release.terms import terms
 from artsound.workspace import Workspace
-from tests.release.synthetic import STYLES, Synthetic, noise, write_synthetic
+from tests.release.synthetic import STYLES, Synthetic, noise, settle, write_synthetic
 
 MIXED = ("CC0-1.0", "CC-BY-ND-4.0", "CC-BY-NC-SA-3.0", "LicenseRef-unknown")
 
@@ -184,6 +184,7 @@ def test_a_source_that_changed_is_refused_and_nothing_stays(tmp_path: Path) -> N
 
     description["sources"]["artworks"] = cached_source(made.artworks).fingerprint()
     made.workspace.describe(description)
+    settle(made.workspace)
     with pytest.raises(ArtsoundError, match="is not the file that the build checked"):
         release(made.workspace, tmp_path / "out")
     assert not list(tmp_path.glob("*out*"))

@@ -13,6 +13,7 @@ from artsound.release.assemble import release
 from artsound.report.data import Data, open_data
 from artsound.workspace import Workspace
 from tests.conftest import SampleSources
+from tests.release.synthetic import settle
 from tests.report.synthetic import write_report_workspace
 
 _TABLES = (
@@ -87,6 +88,7 @@ def test_a_release_by_licence_has_its_own_pairs(tmp_path: Path) -> None:
             at = rows.column_names.index("status")
             usable = rows.set_column(at, "status", pa.array(["ok"] * len(rows)))
             work.commit(name, shard, usable, inputs="made up")
+    settle(work)
     release(work, tmp_path / "r", media="none", licenses="permissive")
     data = open_data(tmp_path / "r")
     assert 0 < len(data.pairs["image_audio"]) < 60

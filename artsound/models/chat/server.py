@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from artsound.errors import ArtsoundError
+from artsound.logs import ScrubbedLog
 from artsound.models.chat.client import ChatClient
 from artsound.models.chat.engines import HOST
 from artsound.models.chat.errors import EndpointError
@@ -40,7 +41,7 @@ class Server:
         command: the command; it must listen on `port` of this machine.
         port: the port.
         environment: the environment of the command.
-        log: the file that everything it prints is appended to.
+        log: the file that everything it prints is appended to, less tokens, places and hosts.
         name: the model's registry name, for error texts.
     """
 
@@ -58,22 +59,23 @@ class Server:
         self.log = log
         self.name = name
         self._process: subprocess.Popen[bytes] | None = None
+        self._words: ScrubbedLog | None = None
 
     def __enter__(self) -> Self:
         """Start the process; `wait` says when it serves."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            log.write(f"$ {' '.join(self.command)}\n".encode())
-            log.flush()
-            # -P: the folder that keeper.py is in has modules of its own.
-            self._process = subprocess.Popen(  # noqa: S603 - the recipe's command
-                [sys.executable, "-P", str(_KEEPER), *self.command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(self.environment),
-                start_new_session=True,
-            )
+        self._words = log = ScrubbedLog(self.log)
+        os.write(log.fileno(), f"$ {' '.join(self.command)}\n".encode())
+        # -P: the folder that keeper.py is in has modules of its own.
+        self._process = subprocess.Popen(  # noqa: S603 - the recipe's command
+            [sys.executable, "-P", str(_KEEPER), *self.command],
+            stdin=subprocess.PIPE,
+            stdout=log.fileno(),
+            stderr=subprocess.STDOUT,
+            env=dict(self.environment),
+            start_new_session=True,
+        )
+        log.close()  # the server's processes have it now
         return self
 
     def __exit__(
@@ -145,8 +147,14 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            self._hear_out()
+
+    def _hear_out(self) -> None:
+        if self._words:
+            self._words.wait(_DYING_S)
 
     def _last_words(self) -> str:
+        self._hear_out()
         with self.log.open("rb") as stream:
             stream.seek(max(0, self.log.stat().st_size - _TAIL))
             lines = stream.read().decode("utf-8", "replace").splitlines()

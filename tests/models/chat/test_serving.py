@@ -121,9 +121,10 @@ def test_a_server_serves_and_leaves_nothing_behind(
     assert server.exit_code is not None
     assert "starting vllm for qwen3-14b" in said[0]
     printed = log.read_text()
-    assert f"serve {weights} --host 127.0.0.1 --port" in printed
+    assert printed.startswith("$ vllm serve weights --host <address> --port")
     assert "--tensor-parallel-size 4 --max-model-len 8192" in printed
-    assert f"loading {weights} over 4" in printed
+    assert "loading weights over 4" in printed
+    assert str(tmp_path) not in printed
 
 
 def test_several_servers_keep_one_log(
