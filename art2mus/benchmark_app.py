@@ -9,6 +9,7 @@ import typer
 
 from art2mus.benchmark.terminal import (
     OUT,
+    AnyLength,
     Cache,
     DeviceOption,
     FormatOption,
@@ -27,6 +28,7 @@ from art2mus.benchmark.terminal import (
     on_gpu,
     pairs_of,
     read,
+    read_all,
     show,
     warn,
 )
@@ -153,7 +155,7 @@ def score(
         Path | None, typer.Option(help="The results; DIR/results.json by default.")
     ] = None,
     clip: Annotated[
-        float, typer.Option("--clip", help="Seconds heard of each clip; 0 for all.", min=0)
+        float, typer.Option("--clip", help="Seconds heard of each clip, 1 to 3600; 0 for all.")
     ] = 10.0,
     seed: Annotated[int, typer.Option(help="Of the intervals.", min=0)] = 0,
     partial: Annotated[
@@ -168,8 +170,8 @@ def score(
     """Score a folder of music against a split: results.json and a table."""
     from art2mus.benchmark.score import ScoreSettings, release_and_folder
 
-    if clip and clip < 1:
-        raise UsageError(f"--clip {clip:g}: give 1 s or more, or 0 for whole clips")
+    if clip and not 1 <= clip <= 3600:
+        raise UsageError(f"--clip {clip:g}: give 1 to 3600 s, or 0 for whole clips")
     where = "cuda" if on_gpu(device) else "cpu"
     opened = release_and_folder(folder, release, revision)
     how = ScoreSettings(
@@ -192,16 +194,18 @@ def table(
     out: Out = None,
     paper: Annotated[bool, typer.Option("--paper/--no-paper", help="Show its rows.")] = True,
     sort: Annotated[str | None, typer.Option(help="Order ours by this metric, best first.")] = None,
+    any_length: AnyLength = False,
 ) -> None:
-    """Print the paper's table 7 with our rows and, apart, the paper's; and all metrics."""
-    from art2mus.benchmark.leaderboard import flat, leaderboard
+    """Print the paper's table 7 with our rows and, apart, the paper's; and all metrics.
 
-    named = {str(path): read(path) for path in results}
+    As CSV they are two files, OUT.csv and OUT-metrics.csv; without --out the first is printed.
+    """
+    from art2mus.benchmark.leaderboard import csv_tables, leaderboard
+
+    named = read_all(results)
     kind = format_of(format_, out)
-    if kind == "csv":
-        show([flat(named, paper=paper, sort=sort)], kind, out)
-    else:
-        show(leaderboard(named, paper=paper, sort=sort), kind, out)
+    make = csv_tables if kind == "csv" else leaderboard
+    show(make(named, paper=paper, sort=sort, any_length=any_length), kind, out)
 
 
 @app.command(
@@ -213,12 +217,14 @@ def compare(
     format_: FormatOption = None,
     out: Out = None,
     seed: Annotated[int, typer.Option(help="Of the resampling.", min=0)] = 0,
+    any_length: AnyLength = False,
 ) -> None:
     """Say whether two models differ by more than noise: a paired bootstrap over pairs."""
     from art2mus.benchmark.compare import compare as of
     from art2mus.benchmark.compare import comparison_table
 
-    found = of(read(first), read(second), names=(str(first), str(second)), seed=seed)
+    names = (str(first), str(second))
+    found = of(read(first), read(second), names=names, seed=seed, any_length=any_length)
     show([comparison_table(found)], format_of(format_, out), out)
 
 
@@ -233,6 +239,8 @@ def models() -> None:
         line("given", entry.takes)
         line("weights", f"{entry.weights}{size}")
         line("licence", entry.license)
+        if entry.note:
+            line("note", entry.note)
         known = settings_of(entry)
         if known:
             said = (
@@ -259,8 +267,9 @@ def metrics(
         OUT.print("\n".join(every()), markup=False)
         return
     for name, metric in METRICS.items():
-        arrow = "higher" if metric.higher_is_better else "lower"
-        OUT.print(f"[bold]{name}[/]  version {metric.version}, {arrow} is better", soft_wrap=True)
+        better = {True: "higher is better", False: "lower is better", None: "neither end is better"}
+        said = f"version {metric.version}, {better[metric.higher_is_better]}"
+        OUT.print(f"[bold]{name}[/]  {said}", soft_wrap=True)
         line("is", metric.summary)
         line("is not", metric.caveat)
     for name, entry in EMBEDDERS.items():

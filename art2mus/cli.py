@@ -14,6 +14,7 @@ from art2mus import (
     lite_app,
     sample_app,
     train_app,
+    validate_app,
 )
 from artsound.commands import run
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _part in (train_app, sample_app, benchmark_app, listen_app, lite_app):
+for _part in (train_app, validate_app, sample_app, benchmark_app, listen_app, lite_app):
     _part.register(app)
 
 

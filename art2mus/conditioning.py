@@ -12,53 +12,25 @@ from typing import Any, Final, Self
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import DynamicCache
 
 from art2mus.aligner import ImageAligner, check_embeddings
 from art2mus.backbone import Backbone
 from art2mus.encoders import VisualEncoder
-from artsound.errors import ArtsoundError, UsageError
+from art2mus.rollout import rollout
+from artsound.errors import UsageError
+
+__all__ = [
+    "NEGATIVE_PROMPT",
+    "PROMPT",
+    "Conditioning",
+    "PromptEncoder",
+    "VisualConditioningExtractor",
+    "check_fit",
+    "rollout",
+]
 
 PROMPT: Final = "Music representing the content of this artwork"
 NEGATIVE_PROMPT: Final = "Low quality"
-
-
-def rollout(
-    gpt2: nn.Module, tokens: Tensor, steps: int = 8, attention_mask: Tensor | None = None
-) -> Tensor:
-    """Let GPT-2 continue a sequence of vectors by feeding back its last hidden state.
-
-    The keys and values of what was read are kept, so that each step reads one vector. Gradients
-    flow to `tokens` (and to nothing else where GPT-2 is frozen). It equals diffusers'
-    `AudioLDM2Pipeline.generate_language_model`.
-
-    Args:
-        gpt2: a GPT2Model, or a GPT2LMHeadModel whose head is left out; in eval mode.
-        tokens: the sequence, shape (B, T, H).
-        steps: how many vectors are generated.
-        attention_mask: 1 for what is read and 0 for padding, shape (B, T); all is read if None.
-
-    Returns:
-        The Language-of-Audio tokens, shape (B, steps, H).
-
-    Raises:
-        ArtsoundError: GPT-2 is in training mode, where dropout makes the tokens random and gradient
-            checkpointing drops the cache.
-    """
-    base: Any = getattr(gpt2, "transformer", gpt2)
-    if base.training:
-        raise ArtsoundError("GPT-2 is in training mode: call .eval() before the rollout")
-    cache = DynamicCache(config=base.config)
-    mask = attention_mask
-    given = tokens.to(base.dtype)
-    generated = []
-    for _ in range(steps):
-        read = base(inputs_embeds=given, attention_mask=mask, past_key_values=cache, use_cache=True)
-        given = read.last_hidden_state[:, -1:]
-        generated.append(given)
-        if mask is not None:
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    return torch.cat(generated, dim=1)
 
 
 @dataclass(frozen=True)
@@ -130,24 +102,27 @@ class PromptEncoder:
         return states, mask
 
     @torch.no_grad()
-    def negative(self, prompts: Sequence[str], *, length: int | None = None) -> Conditioning:
+    def negative(
+        self, prompts: Sequence[str], *, prompt: str = PROMPT, length: int | None = None
+    ) -> Conditioning:
         """Return what guidance leads away from, by AudioLDM 2's text path.
 
         CLAP and FLAN-T5 encode the prompts, the projection model joins them, and GPT-2 continues.
         Padding takes up positions in GPT-2, so that the length matters: diffusers and the authors'
         code pad, or cut off, to the length of the prompt that is guided to. That is done here too,
-        except that a negative prompt that is longer than `PROMPT` keeps its end.
+        except that a negative prompt that is longer than it keeps its end.
 
         Args:
             prompts: at least one.
+            prompt: the one that is guided to.
             length: how many of FLAN-T5's tokens they are padded or cut to; if None, as many as
-                `PROMPT` has, or the longest of them where that is more.
+                `prompt` has, or the longest of them where that is more.
 
         Raises:
             UsageError: a prompt is longer than the text encoders read.
         """
         if length is None:
-            length = max(self._t5_length(prompts), self._t5_length([PROMPT]))
+            length = max(self._t5_length(prompts), self._t5_length([prompt]))
         text, mask = self.text(prompts, length=length)
         clap = self._clap(prompts)
         joined = self._backbone.projection_model(
@@ -212,26 +187,42 @@ class VisualConditioningExtractor:
     Args:
         encoder: artworks to embeddings; None where only embeddings are given.
         aligner: embeddings to GPT-2's input; the one part that may learn.
-        backbone: AudioLDM 2, frozen.
-        prompt: the fixed prompt that FLAN-T5 encodes, once.
-
-    Raises:
-        UsageError: the encoder, the aligner and the backbone do not fit one another.
+        language_model: the backbone's GPT-2, frozen.
+        text: FLAN-T5's states of the fixed prompt, shape (1, S, D), and their mask, shape (1, S).
+        loa_tokens: how many Language-of-Audio tokens GPT-2 generates.
     """
 
     def __init__(
         self,
         encoder: VisualEncoder | None,
         aligner: ImageAligner,
-        backbone: Backbone,
-        prompt: str = PROMPT,
+        language_model: Any,
+        text: tuple[Tensor, Tensor],
+        loa_tokens: int = 8,
     ) -> None:
         self.encoder = encoder
         self.aligner = aligner
-        self.backbone = backbone
-        self.prompt = prompt
-        self._text: tuple[Tensor, Tensor] | None = None
+        self.language_model = language_model
+        self.text = text
+        self.loa_tokens = loa_tokens
+
+    @classmethod
+    def from_backbone(
+        cls,
+        backbone: Backbone,
+        aligner: ImageAligner,
+        *,
+        encoder: VisualEncoder | None = None,
+        prompt: str = PROMPT,
+    ) -> Self:
+        """Return an extractor of an open backbone's parts; the prompt is encoded now.
+
+        Raises:
+            UsageError: the encoder, the aligner and the backbone do not fit one another.
+        """
         check_fit(aligner, backbone, encoder)
+        text = PromptEncoder(backbone).text([prompt])
+        return cls(encoder, aligner, backbone.language_model, text, backbone.loa_tokens)
 
     @torch.no_grad()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:
@@ -241,7 +232,7 @@ class VisualConditioningExtractor:
             UsageError: there is no encoder.
         """
         if self.encoder is None:
-            raise UsageError("images need an encoder: give one, or their embeddings")
+            raise UsageError("images need a visual encoder: give one, or their embeddings")
         return self.encoder.embed(images)
 
     def loa(self, embeddings: Tensor) -> Tensor:
@@ -251,18 +242,7 @@ class VisualConditioningExtractor:
             embeddings: shape (B, E).
         """
         tokens = self.aligner(embeddings.to(self.aligner.device))
-        return rollout(
-            self.backbone.language_model,
-            tokens.to(self.backbone.device),
-            self.backbone.loa_tokens,
-        )
-
-    def text(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the encoded prompt and its mask, for a batch; it is encoded once."""
-        if self._text is None:
-            self._text = PromptEncoder(self.backbone).text([self.prompt])
-        states, mask = self._text
-        return states.expand(batch, -1, -1), mask.expand(batch, -1)
+        return rollout(self.language_model, tokens.to(self.language_model.device), self.loa_tokens)
 
     def __call__(self, images: Sequence[Image.Image] | Tensor) -> Conditioning:
         """Return what conditions the U-Net.
@@ -275,7 +255,9 @@ class VisualConditioningExtractor:
         """
         embeddings = images if isinstance(images, Tensor) else self.embed(images)
         check_embeddings(embeddings, self.aligner.embedding_dim)
-        return Conditioning(self.loa(embeddings), *self.text(len(embeddings)))
+        loa = self.loa(embeddings)
+        states, mask = (part.to(loa.device).expand(len(loa), *part.shape[1:]) for part in self.text)
+        return Conditioning(loa, states, mask)
 
 
 def check_fit(

@@ -17,6 +17,7 @@ from artsound.models.base import Embedder
 from artsound.models.catalogue import CATALOGUE
 from artsound.models.registry import Models, require
 from artsound.models.settings import ModelSettings
+from artsound.sources.media import MediaError, to_rgb
 
 # What the paper and this project's pages call them.
 ALIASES: Final[Mapping[str, str]] = {"clip": "clip-vit-b-32", "lite": "lite-conse"}
@@ -52,6 +53,7 @@ class VisualEncoder:
         fingerprint: see the attribute.
 
     Attributes:
+        embedder: what embeds; of other modalities too, where it has them.
         name: its registry name.
         dimension: of the embeddings.
         fingerprint: tells its weights and options from others, in hexadecimal; followed by
@@ -59,7 +61,7 @@ class VisualEncoder:
     """
 
     def __init__(self, embedder: Embedder, fingerprint: str) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self.name = embedder.name
         self.dimension = int(embedder.dimension)
         self.fingerprint = fingerprint
@@ -110,12 +112,17 @@ class VisualEncoder:
         """Return the artworks' unit embeddings, float32, on the CPU, shape (B, dimension).
 
         Args:
-            images: decoded; other modes than RGB are converted.
+            images: what is not RGB, not upright or transparent is brought to it, as the release's
+                own images are.
 
         Raises:
-            ArtsoundError: an embedding holds numbers that are not finite.
+            ArtsoundError: an image is damaged, or an embedding holds numbers that are not finite.
         """
-        vectors = self._embedder.embed_images([image.convert("RGB") for image in images])
+        try:
+            upright = [to_rgb(image) for image in images]
+        except MediaError as error:
+            raise ArtsoundError(f"an image cannot be used ({error}): give a whole one") from error
+        vectors = self.embedder.embed_images(upright)
         embeddings = torch.from_numpy(vectors).float()
         if not torch.isfinite(embeddings).all():
             raise ArtsoundError(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from artsound.errors import ArtsoundError, UsageError
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
 
 app = typer.Typer(
     help="The listening test: a page, its collector, and table 9 of the paper.",
@@ -71,8 +66,9 @@ def build(
     models = _models(model)
     from art2mus.data import open_release
     from art2mus.listening.build import build as make
+    from art2mus.training.progress import TrainingProgress
 
-    with _bar(quiet=quiet) as bar:
+    with TrainingProgress(quiet=quiet) as progress:
         done = make(
             open_release(release, revision=revision),
             split,
@@ -83,7 +79,7 @@ def build(
             raters=raters,
             anchor=anchor,
             seconds=seconds,
-            progress=bar,
+            progress=progress,
         )
     for note in done.notes:
         _say(f"note: {note}")
@@ -156,7 +152,6 @@ def collect(
         bool,
         typer.Option("--drop-flagged", help="Leave out who rates the ground truth's sound low."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Turn answers into table 9, with intervals, preferences and the raters' agreement."""
     from art2mus.listening.aggregate import Ratings
@@ -182,26 +177,10 @@ def collect(
         raise ArtsoundError(
             f"{key}: every rater rates the ground truth low; leave --drop-flagged out"
         )
-    made = tables(opened, found, kept, dropped, seed)
+    made = tables(opened, found, kept, dropped)
     show_tables([table for table in made if table.name in _PRINTED])
     if out is not None:
         write(made, out)
         _say(f"{len(made)} tables are in {out}")
     if found.rejected:
-        _say(f"{len(found.answers)} answers count, {len(found.rejected)} are rejected")
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a `Progress` that is shown on standard error."""
-    from rich.progress import Progress as Bars
-
-    with Bars(transient=True, console=Console(stderr=True), disable=quiet) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def bar(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield bar
+        _say(f"{len(found.answers)} answers count, {len(found.rejected)} rejected")

@@ -10,7 +10,7 @@ from typing import Final
 
 import torch
 
-from art2mus.data.resample import resample
+from art2mus.resample import resample
 
 SAMPLE_RATE: Final = 16_000
 FRAMES: Final = 1024

@@ -13,7 +13,7 @@ from diffusers.utils.outputs import BaseOutput
 from PIL import Image
 
 from art2mus.aligner import check_embeddings
-from art2mus.conditioning import NEGATIVE_PROMPT, Conditioning, rollout
+from art2mus.conditioning import NEGATIVE_PROMPT, Conditioning, VisualConditioningExtractor
 from art2mus.sampling.denoise import denoise, latent_shape, to_mel, to_waveforms
 from art2mus.sampling.image_files import ImageSource, read_image
 from art2mus.sampling.noise import seeds_for, starting_noise
@@ -92,7 +92,8 @@ class Art2MusPipeline(PipelineParts):
                 another embedder by name, such as `imagebind`; None leaves them in order.
             text: FLAN-T5's states of the fixed prompt, shape (1, s, d), and their mask, where
                 they are known; the pipeline encodes the prompt itself otherwise.
-            negative: the negative prompt's conditioning, likewise, of one row.
+            negative: the negative prompt's conditioning, likewise, of one row; it depends on the
+                length of `text`, and so comes with it where there is guidance.
             callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}) after each
                 step; a dictionary that it returns may hold other latents.
             output_type: `np`, `pt`, `mel` or `latent`.
@@ -105,18 +106,23 @@ class Art2MusPipeline(PipelineParts):
         _check(num_waveforms_per_image, guidance_scale, output_type)
         if seed is not None and generator is not None:
             raise UsageError("give a seed or a generator, not both")
+        if text is not None and negative is None and guidance_scale > 1:
+            raise UsageError("a `text` comes with its `negative`: give both, or neither")
         shape, samples = latent_shape(duration_s, self.unet, self.vae, self.vocoder)
         device = self._execution_device
         solver = make_scheduler(scheduler, self.scheduler)
         timesteps = set_steps(solver, num_inference_steps, device)
-        pictures, embeds = self._embeds(images, image_embeds)
+        pictures = self._pictures(images, image_embeds)
+        artworks = len(pictures) if image_embeds is None else len(image_embeds)
+        seeds = seeds_for(seed, artworks, num_waveforms_per_image)
+        count = artworks * num_waveforms_per_image
+        noise = starting_noise(shape, count, seeds=seeds, generators=generator).to(device)
+        extract = self.extractor(text)
+        embeds = extract.embed(pictures) if image_embeds is None else image_embeds
         ranking = None
         if num_waveforms_per_image > 1 and rank_by and output_type in {"np", "pt"}:
             ranking = self._ranking(rank_by, pictures, embeds)
-        count = len(embeds) * num_waveforms_per_image
-        seeds = seeds_for(seed, len(embeds), num_waveforms_per_image)
-        noise = starting_noise(shape, count, seeds=seeds, generators=generator).to(device)
-        positive = self._positive(embeds, text).repeat(num_waveforms_per_image)
+        positive = extract(embeds).repeat(num_waveforms_per_image)
         away = None
         if guidance_scale > 1:
             away = negative if negative is not None else self.encode_negative(negative_prompt)
@@ -144,26 +150,42 @@ class Art2MusPipeline(PipelineParts):
         self.maybe_free_model_hooks()  # type: ignore[no-untyped-call]
         return output if return_dict else (output.audios,)
 
-    def _embeds(
+    def extractor(
+        self, text: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> VisualConditioningExtractor:
+        """Return what makes conditionings of artworks, out of the pipeline's parts.
+
+        Args:
+            text: FLAN-T5's states of the prompt and their mask; the pipeline's own prompt if None.
+
+        Raises:
+            UsageError: there is no text, and no backbone to encode the prompt.
+        """
+        states = text if text is not None else self.encode_text(self.prompt)
+        return VisualConditioningExtractor(
+            self.encoder, self.aligner, self.language_model, states, self.loa_tokens
+        )
+
+    def _pictures(
         self,
         images: ImageSource | Sequence[ImageSource] | None,
         image_embeds: torch.Tensor | None,
-    ) -> tuple[list[Image.Image], torch.Tensor]:
+    ) -> list[Image.Image]:
+        """Return the decoded images; none where their embeddings, which are checked, are given."""
         if (images is None) == (image_embeds is None):
             raise UsageError("give images or their image_embeds, one of the two")
         if image_embeds is not None:
             check_embeddings(image_embeds, self.aligner.embedding_dim)
-            return [], image_embeds
+            return []
         if images is None or isinstance(images, (str, Path, Image.Image)):
             several = [images]
         else:
             several = list(images)
-        pictures = [read_image(image) for image in several if image is not None]
-        if not pictures:
+        if not several:
             raise UsageError("there are no images: give one or more")
         if self.encoder is None:
             raise UsageError("the pipeline has no visual encoder: give `image_embeds`")
-        return pictures, self.encoder.embed(pictures)
+        return [read_image(image) for image in several if image is not None]
 
     def _ranking(
         self, rank_by: str, pictures: list[Image.Image], embeds: torch.Tensor
@@ -176,20 +198,6 @@ class Art2MusPipeline(PipelineParts):
         if not pictures:
             raise UsageError(f"ranking by {rank_by} needs the images, not their embeddings")
         return ranker, ranker.embed(pictures)
-
-    def _positive(
-        self, embeds: torch.Tensor, text: tuple[torch.Tensor, torch.Tensor] | None
-    ) -> Conditioning:
-        device = self._execution_device
-        tokens = self.aligner(embeds.to(device, self.aligner.dtype))
-        loa = rollout(self.language_model, tokens, self.loa_tokens)
-        states, mask = text if text is not None else self.encode_text(self.prompt)
-        rows = len(embeds)
-        return Conditioning(
-            loa.to(device),
-            states.to(device).expand(rows, -1, -1),
-            mask.to(device).expand(rows, -1),
-        )
 
     def _finish(
         self,

@@ -54,7 +54,7 @@ def sample(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many rows of the split.")
     ] = None,
-    duration: Annotated[float, typer.Option(help="Seconds of music.")] = 10.0,
+    duration: Annotated[float, typer.Option(help="Seconds of music, up to 600.")] = 10.0,
     steps: Annotated[
         int | None,
         typer.Option(min=1, max=999, help="200 with ddim, the paper's; 25 with dpm-solver++."),
@@ -168,13 +168,13 @@ def _inputs(
 ) -> Inputs:
     from art2mus.data import open_release
     from art2mus.sampling.inputs import FileInputs, ReleaseInputs
-    from art2mus.sampling.records import PAGE
+    from art2mus.sampling.page.own import OwnFiles
 
     def told(done: int, total: int) -> None:
         bar("reading", done, total)
 
     if release is None:
-        return FileInputs(images, without=out / PAGE, told=told)
+        return FileInputs(images, without=OwnFiles(out).paths(), told=told)
     return ReleaseInputs(open_release(release), split, limit=limit, told=told)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from art2mus.data import Release, open_release
 from art2mus.encoders import encoder_name
 from art2mus.train import Trained, fitted, leave_group, make_plan, train_one
+from art2mus.training.folder import RunFolder
 from art2mus.training.log import FILE, Tracker
 from art2mus.training.plan import first_process
 from art2mus.training.progress import TrainingProgress
@@ -47,6 +48,8 @@ _METRICS: Final = (
     ("IBSc GtMus-GeMus", "score-music-"),
 )
 _LOSS: Final = "loss"
+_TABLE: Final = "table6"
+_SUFFIXES: Final = (".csv", ".md", ".tex")
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,15 @@ def sweep(
     runs = [_with(settings, name, count) for name in names for count in dict.fromkeys(tokens)]
     for run in runs:
         make_plan(opened, fitted(run, opened))
+        RunFolder(_place(out, run)).check(resume=None)
+    _refuse_foreign_table(out)
     shown = progress or TrainingProgress(quiet=True)
     swept = []
     try:
         for number, run in enumerate(runs, start=1):
-            name = f"{run.encoder}-{run.aligner.tokens}"
-            shown.say(f"{name}, {number} of {len(runs)}")
-            done = train_one(opened, out / name, run, cache=cache, log=log, progress=shown)
+            place = _place(out, run)
+            shown.say(f"{place.name}, {number} of {len(runs)}")
+            done = train_one(opened, place, run, cache=cache, log=log, progress=shown)
             averages = average_metrics(done.folder / "training" / FILE)
             swept.append(Swept(run.encoder, run.aligner.tokens, averages, done.toy, done))
     finally:
@@ -143,12 +148,12 @@ def sweep_table(swept: Sequence[Swept]) -> Table:
         rows.append(("paper", encoder, count, *(float(value) for value in values), None, None))
     notes = [
         "Ours: means over the validations of each training, as the paper's are; FAD and the scores"
-        f" by {_named(swept)}. The paper does not say on which embedding its FAD is computed.",
+        f" by {_named(swept)}. The paper's FAD is on VGGish (section 5.3).",
     ]
     if any(one.toy for one in swept):
         notes.append("Ours with a toy prior in place of AudioLDM 2: not comparable to the paper's.")
     return Table(
-        "table6",
+        _TABLE,
         "Table 6: visual encoders and numbers of tokens, average metrics of the training",
         (
             "By",
@@ -168,6 +173,20 @@ def _with(settings: TrainSettings, encoder: str, tokens: int) -> TrainSettings:
     return settings.model_copy(update={"encoder": encoder, "aligner": aligner})
 
 
+def _place(out: Path, settings: TrainSettings) -> Path:
+    return out / f"{settings.encoder}-{settings.aligner.tokens}"
+
+
+def _refuse_foreign_table(out: Path) -> None:
+    """Refuse to write over a table in a folder that no sweep has written to."""
+    there = [path for suffix in _SUFFIXES if (path := out / f"{_TABLE}{suffix}").exists()]
+    if there and not any(RunFolder(folder).is_ours for folder in out.iterdir()):
+        raise UsageError(
+            f"{there[0]} is there and no training of a sweep beside it: name another folder with"
+            " --out"
+        )
+
+
 def _metric(averages: Mapping[str, float], prefix: str) -> float | None:
     return next((value for name, value in averages.items() if name.startswith(prefix)), None)
 
@@ -178,5 +197,6 @@ def _named(swept: Sequence[Swept]) -> str:
 
 
 def _write(table: Table, folder: Path) -> None:
-    for suffix, text in ((".csv", table.csv()), (".md", table.markdown()), (".tex", table.latex())):
+    texts = (table.csv(), table.markdown(), table.latex())
+    for suffix, text in zip(_SUFFIXES, texts, strict=True):
         write_atomically(folder / f"{table.name}{suffix}", text.encode())

@@ -7,6 +7,8 @@ then the steps begin.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from art2mus.conditioning import check_fit
 from art2mus.data import Release, check_release, open_release
 from art2mus.data.prepare import prepare
 from art2mus.encoders import VisualEncoder, encoder_name
+from art2mus.training.checks import check_validation
 from art2mus.training.folder import RunFolder
 from art2mus.training.identity import check_settings, describe, standing
 from art2mus.training.log import Tracker, check_tracker, tracker_arguments
@@ -29,6 +32,7 @@ from art2mus.training.setup import choose_device, make_accelerator, make_trainer
 from art2mus.training.state import Best, Position
 from art2mus.training.validation import check_metrics
 from artsound.models.digests import cache_folder
+from artsound.models.registry import forget
 
 _USUAL = "validation"
 
@@ -38,9 +42,10 @@ class Trained:
     """A finished training.
 
     Attributes:
-        folder: the checkpoint, the best by validation where there was one.
+        folder: the checkpoint, the best by validation where there is one, or else the last.
         step: how many optimiser steps were taken.
-        best: the best validation; None without validation.
+        best: the best validation; None without validation, or if what it is best by was undefined
+            in every one.
         metrics: what the last validation measured.
         seconds: how long the steps took, over all runs, without caches and validation.
         toy: whether the backbone is a toy prior.
@@ -118,6 +123,7 @@ def train_one(
     validation = settings.validation
     if validation.split is not None and validation.generate and first_process():
         check_metrics(validation, device.type)
+    check_validation(validation, opened, backbone)
     aligner = new_aligner(settings, encoder, backbone)
     check_fit(aligner, backbone, encoder)
     position = standing(folder, held, settings, opened, encoder, backbone)
@@ -126,37 +132,42 @@ def train_one(
     with reproducible(settings, device), progress or TrainingProgress(quiet=True) as shown:
         accelerator = make_accelerator(plan, device, folder, log)
         shown.quiet = shown.quiet or not accelerator.is_main_process
-        _begin(accelerator, folder, position, settings, log)
-        shown.say(plan.describe())
-        if position.step:
-            shown.say(f"going on after step {position.step:,}")
-        prepared = prepare(
-            opened,
-            splits,
-            backbone,
-            encoder,
-            cache=cache,
-            device=device,
-            progress=shown,
-            prompt=settings.prompt,
-            negative_prompt=settings.negative_prompt,
-        )
-        trainer = make_trainer(
-            settings,
-            plan,
-            opened,
-            backbone,
-            prepared,
-            aligner,
-            accelerator,
-            folder,
-            description,
-            position,
-            shown,
-            cache,
-        )
-        trainer.run()
-        _end(accelerator)
+        with _begun(accelerator, folder, position, settings, log):
+            shown.say(plan.describe())
+            if position.step:
+                shown.say(f"going on after step {position.step:,}")
+            # One process of each machine builds, and the one that shows does on its own; the
+            # others then find everything there.
+            with accelerator.local_main_process_first():
+                prepared = prepare(
+                    opened,
+                    splits,
+                    backbone,
+                    encoder,
+                    cache=cache,
+                    device=device,
+                    progress=shown,
+                    prompt=settings.prompt,
+                    negative_prompt=settings.negative_prompt,
+                )
+            del encoder
+            forget()  # the steps read embeddings from the caches, and ImageBind takes 5 GB
+            trainer = make_trainer(
+                settings,
+                plan,
+                opened,
+                backbone,
+                prepared,
+                aligner,
+                accelerator,
+                folder,
+                description,
+                position,
+                shown,
+                cache,
+            )
+            trainer.run()
+            _end(accelerator)
     return Trained(
         folder.root,
         position.step,
@@ -233,19 +244,20 @@ def new_aligner(
     return aligner
 
 
-def _begin(
+@contextmanager
+def _begun(
     accelerator: Any, folder: RunFolder, position: Position, settings: TrainSettings, log: Tracker
-) -> None:
-    """Make the folder ready and start the tracker; all processes have read the folder by now."""
+) -> Iterator[None]:
+    """Hold the folder and start the tracker; all processes have read the folder by now."""
     accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        folder.begin(position)
-    accelerator.wait_for_everyone()
-    if log != "none":
-        name = "tensorboard" if log == "tensorboard" else "art2mus"
-        accelerator.init_trackers(
-            name, init_kwargs=tracker_arguments(log, folder.root, settings.name, position.step)
-        )
+    with folder.taken(position) if accelerator.is_main_process else nullcontext():
+        accelerator.wait_for_everyone()
+        if log != "none":
+            name = "tensorboard" if log == "tensorboard" else "art2mus"
+            accelerator.init_trackers(
+                name, init_kwargs=tracker_arguments(log, folder.root, settings.name, position.step)
+            )
+        yield
 
 
 def _end(accelerator: Any) -> None:

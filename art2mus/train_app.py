@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from artsound.errors import UsageError
+
 if TYPE_CHECKING:
     from art2mus.training.settings import TrainSettings
 
@@ -32,6 +34,14 @@ Log = Annotated[
     typer.Option("--log", help="Where the log goes besides training/log.jsonl."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Streaming = Annotated[
+    bool,
+    typer.Option(
+        "--streaming",
+        help="Of a release on the Hub keep no copy: it is read over the network while the caches"
+        " are built (and for the metrics of generated music).",
+    ),
+]
 Revision = Annotated[
     str | None, typer.Option(help="A branch, tag or commit of the release's repository.")
 ]
@@ -81,6 +91,7 @@ def train(
     ] = None,
     log: Log = "none",
     revision: Revision = None,
+    streaming: Streaming = False,
     cache: Cache = None,
     quiet: Quiet = False,
 ) -> None:
@@ -89,13 +100,18 @@ def train(
     if dry_run:
         _describe(release, revision, wanted, processes)
         return
+    if processes is not None:
+        raise UsageError(
+            f"--processes {processes} only describes a --dry-run: torchrun --nproc-per-node"
+            f" {processes} -m art2mus train ... starts them"
+        )
     from art2mus.data import open_release
     from art2mus.train import train as run
     from art2mus.training.plan import first_process
     from art2mus.training.progress import TrainingProgress
 
     done = run(
-        open_release(release, revision=revision),
+        open_release(release, revision=revision, streaming=streaming),
         out,
         wanted,
         resume=resume,
@@ -108,6 +124,8 @@ def train(
     best = ""
     if done.best is not None:
         best = f"; best {done.best.metric} {done.best.value:.4g} after step {done.best.step:,}"
+    elif done.metrics:
+        best = f"; none is best, as {wanted.validation.best} was undefined: this is the last"
     _out.print(
         f"trained {out}: {done.step:,} steps{best}; next: art2mus sample {out} IMAGES --out DIR",
         soft_wrap=True,
@@ -131,6 +149,7 @@ def sweep(
     settings: Settings = None,
     log: Log = "none",
     revision: Revision = None,
+    streaming: Streaming = False,
     cache: Cache = None,
     quiet: Quiet = False,
 ) -> None:
@@ -147,7 +166,7 @@ def sweep(
     from artsound.table import show_tables
 
     trained = run(
-        open_release(release, revision=revision),
+        open_release(release, revision=revision, streaming=streaming),
         out,
         wanted,
         encoders=encoder or ENCODERS,

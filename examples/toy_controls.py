@@ -43,7 +43,7 @@ def main() -> None:
     pairs: list[str] = []
     with TrainingProgress() as progress:
         for split in release.splits:
-            music = gather(release, split, report=progress)
+            music = gather(release, split, tracks=release.splits[split], report=progress)
             parts.append(Music(music.mels, music.embeddings, music.rows + len(pairs)))
             for media in release.media(split):
                 images.append(encoder.embed([media.image()]))

@@ -1,4 +1,8 @@
-"""Seeded bootstrap intervals over a benchmark's items (Efron 1979)."""
+"""Seeded bootstrap intervals over a benchmark's items.
+
+Percentiles for a mean or a median of items (Efron 1979); for what only a set has, standard errors
+by the bootstrap of m out of n (Bickel, Goetze and van Zwet 1997).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 REPLICATES: Final = 2000
-_NORMAL: Final = 1.959963984540054  # of a normal distribution 95 % lie within so many deviations
+_TIMES: Final = 256  # as many draws an item
+_UPPER: Final = 0.975
 _CHUNK: Final = 1 << 22
 
 
@@ -26,15 +32,14 @@ def mean_interval(
     values: Floats, random: np.random.Generator, replicates: int = REPLICATES
 ) -> Interval | None:
     """Return the 95 % percentile interval of the mean over items; None for fewer than two items."""
-    if len(values) < 2:
-        return None
-    means: list[Floats] = []
-    rows = max(1, _CHUNK // len(values))
-    for start in range(0, replicates, rows):
-        drawn = random.integers(0, len(values), (min(rows, replicates - start), len(values)))
-        means.append(values[drawn].mean(axis=1))
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return float(low), float(high)
+    return _percentiles(values, np.mean, random, replicates)
+
+
+def median_interval(
+    values: Floats, random: np.random.Generator, replicates: int = REPLICATES
+) -> Interval | None:
+    """Return the 95 % percentile interval of the median over items; None for fewer than two."""
+    return _percentiles(values, np.median, random, replicates)
 
 
 def statistic_interval(
@@ -45,10 +50,18 @@ def statistic_interval(
     replicates: int,
     lowest: float = 0.0,
 ) -> Interval | None:
-    """Return value -/+ 1.96 bootstrap standard errors of a statistic of the whole set.
+    """Return value -/+ 1.96 standard errors of a smooth statistic of the whole set.
 
-    Not the percentiles: a resample holds fewer distinct items than the set (63 % of them), and
-    what is biased in small sets, as the Frechet distance is, would lie above the value itself.
+    The bootstrap of m out of n with m = 256 n: items are drawn 256 n times, and the deviation found
+    is multiplied by 16, the square root of 256. A resample of n would hold 63 % of the items only,
+    some of them often: the Frechet distance of such a set is that of a smaller one, further off and
+    wider spread. One of 256 n holds them all, in shares that vary by a sixteenth, and shows what
+    each of them weighs. (For a median, which is not smooth, that is no estimate:
+    `median_interval`.) Instead of 1.96 it is Student's value for the number of items or of
+    resamples, whichever is less.
+
+    What is covered is the value that sets of this size have on average; a statistic that is biased
+    in small sets is so in its interval.
 
     Args:
         value: of the set itself.
@@ -65,9 +78,28 @@ def statistic_interval(
     if items < 2:
         return None
     chances = np.full(items, 1.0 / items)
-    found = np.array([statistic(random.multinomial(items, chances)) for _ in range(replicates)])
+    drawn = (random.multinomial(_TIMES * items, chances) for _ in range(replicates))
+    found = np.array([statistic(times) for times in drawn])
     found = found[np.isfinite(found)]
     if len(found) < 2:
         return None
-    half = _NORMAL * float(found.std(ddof=1))
-    return max(lowest, value - half), value + half
+    error = float(np.sqrt(_TIMES) * found.std(ddof=1))
+    half = float(stdtrit(min(items, len(found)) - 1, _UPPER)) * error
+    return max(lowest, value - half), max(lowest, value + half)
+
+
+def _percentiles(
+    values: Floats,
+    centre: Callable[..., Floats],
+    random: np.random.Generator,
+    replicates: int,
+) -> Interval | None:
+    if len(values) < 2:
+        return None
+    found: list[Floats] = []
+    rows = max(1, _CHUNK // len(values))
+    for start in range(0, replicates, rows):
+        drawn = random.integers(0, len(values), (min(rows, replicates - start), len(values)))
+        found.append(centre(values[drawn], axis=1))
+    low, high = np.percentile(np.concatenate(found), [2.5, 97.5])
+    return float(low), float(high)

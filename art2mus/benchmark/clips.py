@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +53,11 @@ class Clip:
 
 
 def clip_of(
-    samples: NDArray[np.float32], sample_rate: int, seconds: float | None, where: str
+    samples: NDArray[np.float32],
+    sample_rate: int,
+    seconds: float | None,
+    where: str,
+    length: int | None = None,
 ) -> Clip:
     """Check samples and return their clip.
 
@@ -63,12 +66,13 @@ def clip_of(
         sample_rate: theirs, in Hz.
         seconds: only so much from the beginning is heard; None for all.
         where: what they are, for errors.
+        length: how many there are in all, where only the beginning is given.
 
     Raises:
         ClipError: they are shorter than a second, or some are not finite.
     """
-    channels, length = samples.shape
-    duration = length / sample_rate
+    channels, given = samples.shape
+    duration = (length or given) / sample_rate
     if duration < SHORTEST_S:
         raise ClipError(f"{where} lasts {duration:.2f} s: clips of 1 s or more can be evaluated")
     heard = samples if seconds is None else samples[:, : round(seconds * sample_rate)]
@@ -83,6 +87,8 @@ def clip_of(
 def read_clip(path: Path, seconds: float | None = None) -> Clip:
     """Decode a file with libsndfile: WAV of 8 to 32 bits or float, FLAC, Ogg, MP3, AIFF.
 
+    Only what is heard is decoded, so memory does not grow with the file.
+
     Args:
         path: the file.
         seconds: only so much from the beginning is heard; None for all.
@@ -92,74 +98,14 @@ def read_clip(path: Path, seconds: float | None = None) -> Clip:
             are not finite; names the file.
     """
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            wanted = -1 if seconds is None else round(seconds * file.samplerate)
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+            rate, length = file.samplerate, file.frames
     except _ERRORS as error:
         reason = "no such file" if not path.exists() else " ".join(str(error).split())
         raise ClipError(f"{path} cannot be decoded ({reason}): write it again") from error
-    return clip_of(samples.T, int(rate), seconds, str(path))
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """How a folder of predictions stands to the pairs of a split.
-
-    Attributes:
-        missing: pairs without a prediction.
-        extra: predictions that no pair of the split has.
-        unusable: predictions that cannot be evaluated, and why.
-        silent: predictions that are silent: evaluated, and named.
-    """
-
-    missing: tuple[str, ...]
-    extra: tuple[str, ...]
-    unusable: Mapping[str, str]
-    silent: tuple[str, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether every pair has a usable prediction and nothing else is there."""
-        return not (self.missing or self.extra or self.unusable)
-
-    def complaint(self) -> str:
-        """Return one line on what is wrong; empty where nothing is."""
-        parts = [
-            _some(self.missing, "pairs without a prediction"),
-            _some(self.extra, "predictions of no pair in the split"),
-        ]
-        if self.unusable:
-            parts.append(f"{len(self.unusable)} unusable: {next(iter(self.unusable.values()))}")
-        return "; ".join(part for part in parts if part)
-
-
-def inspect(
-    generated: Mapping[str, Path], pair_ids: list[str], seconds: float | None = None
-) -> Inspection:
-    """Decode every prediction and say what is missing, extra, unusable or silent.
-
-    Args:
-        generated: files by pair.
-        pair_ids: those of the split.
-        seconds: only so much from the beginning is heard; None for all.
-    """
-    known = set(pair_ids)
-    unusable: dict[str, str] = {}
-    silent: list[str] = []
-    for pair_id in sorted(known & generated.keys()):
-        try:
-            if read_clip(generated[pair_id], seconds).silent:
-                silent.append(pair_id)
-        except ClipError as error:
-            unusable[pair_id] = str(error)
-    return Inspection(
-        tuple(pair_id for pair_id in pair_ids if pair_id not in generated),
-        tuple(sorted(generated.keys() - known)),
-        unusable,
-        tuple(silent),
-    )
-
-
-def _some(names: tuple[str, ...], what: str, most: int = 3) -> str:
-    if not names:
-        return ""
-    more = ", ..." if len(names) > most else ""
-    return f"{len(names)} {what} ({', '.join(names[:most])}{more})"
+    # A header may promise more than the file holds, or leave the length open.
+    if len(samples) < wanted or seconds is None:
+        length = len(samples)
+    return clip_of(samples.T, int(rate), seconds, str(path), max(length, len(samples)))

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from art2mus.benchmark.bootstrap import generator
-from art2mus.benchmark.leaderboard import NumberTable, check_comparable, number
+from art2mus.benchmark.comparable import check_comparable
+from art2mus.benchmark.leaderboard import NumberTable, label, number
 from art2mus.benchmark.results import Result, Results
 from artsound.errors import UsageError
 from artsound.table import Cell, Table
@@ -43,7 +44,8 @@ class Difference:
         interval: of the difference, 95 %.
         p: that no difference is as far from zero, two-sided.
         p_holm: the same, corrected for the number of metrics.
-        better: the name of the better one, as the values have it; empty where they are equal.
+        better: the name of the better one, as the values have it; empty where they are equal, or
+            where neither end of the metric is the better one.
         n: pairs.
     """
 
@@ -87,6 +89,7 @@ def compare(
     names: tuple[str, str] = ("A", "B"),
     seed: int = 0,
     replicates: int = REPLICATES,
+    any_length: bool = False,
 ) -> Comparison:
     """Compare two models.
 
@@ -96,6 +99,7 @@ def compare(
         names: of their files, for errors.
         seed: of the resampling.
         replicates: how many resamples.
+        any_length: take clips of other lengths, too.
 
     Raises:
         UsageError: their conditions differ, or no metric has values of two pairs.
@@ -103,7 +107,8 @@ def compare(
     check_comparable(
         dict(zip(names, (first, second), strict=True))
         if len(set(names)) > 1
-        else {f"{names[0]} (first)": first, f"{names[1]} (second)": second}
+        else {f"{names[0]} (first)": first, f"{names[1]} (second)": second},
+        any_length=any_length,
     )
     labels = _labels(first, second)
     found: list[Difference] = []
@@ -173,7 +178,8 @@ def comparison_table(found: Comparison) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for one in found.differences:
         low, high = one.interval
-        verdict = f"yes, {one.better} is better" if one.more_than_noise else "no"
+        better = f"{one.better} is better" if one.better else "neither end is the better one"
+        verdict = f"yes, {better}" if one.more_than_noise else "no"
         rows.append(
             (
                 one.metric,
@@ -228,7 +234,7 @@ def _difference(
         median=one.metric.startswith(_MEDIANS),
     )
     better = ""
-    if difference:
+    if difference and one.higher_is_better is not None:
         better = labels[0 if (difference > 0) == one.higher_is_better else 1]
     centre = np.median if one.metric.startswith(_MEDIANS) else np.mean
     values = float(centre(a)), float(centre(b))
@@ -236,6 +242,5 @@ def _difference(
 
 
 def _labels(first: Results, second: Results) -> tuple[str, str]:
-    if first.model != second.model:
-        return first.model, second.model
-    return f"{first.model} (A)", f"{second.model} (B)"
+    one, other = label(first), label(second)
+    return (one, other) if one != other else (f"{one} (A)", f"{other} (B)")

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from art2mus.benchmark import bootstrap
-from art2mus.benchmark.clips import Clip, ClipError, clip_of, read_clip
+from art2mus.benchmark.clips import Clip, clip_of, read_clip
 from art2mus.benchmark.embedders import registry
 from art2mus.benchmark.features import embedded, facts, heard
+from art2mus.benchmark.inspection import ENOUGH, checksum
 from art2mus.benchmark.metrics.registry import Chosen, choose
 from art2mus.benchmark.results import Dataset, Predictions, Result, Results
 from art2mus.benchmark.store import FeatureStore
@@ -101,18 +102,20 @@ def assess(
     model: str = "",
     model_details: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (),
+    loaded: Mapping[str, registry.Loaded] | None = None,
 ) -> Results:
     """Score generated music and say under which conditions: all that results.json holds.
 
     What `evaluate` takes means the same here; `model`, `model_details` and `seeds` say what
-    generated the clips, what is worth knowing of it, and the seeds that it was given.
+    generated the clips, what is worth knowing of it, and the seeds that it was given. Embedders
+    that are `loaded` already, by name, are not loaded again.
     """
     began = time.perf_counter()
     chosen = choose(suite)
     registry.check_names(checkpoints or {})
     pairs = list(release.pairs(split))
     rows, missing = _rows(generated, [pair.pair_id for pair in pairs], partial, release.name, split)
-    loaded = {
+    loaded = loaded or {
         name: registry.load(name, checkpoints, device)
         for name in dict.fromkeys(one.embedder for one in chosen)
     }
@@ -139,6 +142,8 @@ def assess(
             sample_rates=sorted({one.sample_rate for one in known}),
             shortest_s=min(one.duration_s for one in known),
             longest_s=max(one.duration_s for one in known),
+            heard_s=sum(min(one.duration_s, clip_s or one.duration_s) for one in known) / len(ids),
+            short=0 if clip_s is None else sum(one.duration_s < ENOUGH * clip_s for one in known),
             silent=[name for name, one in zip(ids, known, strict=True) if one.silent],
             missing=missing,
             seeds=list(seeds),
@@ -207,7 +212,7 @@ def _embed(
     for done, row in enumerate(rows):
         path = Path(generated[pairs[row].pair_id])
         decode = bound(read_clip, path, clip_s)
-        keys.generated.append(heard(_checksum(path), decode, everyone, store, clip_s))
+        keys.generated.append(heard(checksum(path), decode, everyone, store, clip_s))
         say(done + 1, total)
     for done, media in enumerate(release.media(split, rows), start=len(rows)):
         truth = bound(_truth, media, clip_s)
@@ -257,7 +262,7 @@ def _measured(
         items=items,
         embedder=one.embedder,
         checkpoint=loaded.checkpoint,
-        checkpoint_hash=hashlib.sha256(fingerprint.encode()).hexdigest(),
+        checkpoint_hash=loaded.weights,
         embedder_sample_rate=loaded.embedder.sample_rate,
     )
 
@@ -280,14 +285,6 @@ def _joint(
 def _truth(media: Media, clip_s: float | None) -> Clip:
     samples, rate = media.audio()
     return clip_of(samples, rate, clip_s, f"{media.where}: the music of {media.pair.pair_id}")
-
-
-def _checksum(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ClipError(f"{path} cannot be read ({error.strerror}): check the path") from error
 
 
 def _fingerprint(ids: list[str], keys: list[str]) -> str:

@@ -1,10 +1,11 @@
 """A folder of predictions: `{pair_id}.wav` or `.flac`, and a record beside each that we made.
 
     out/PAIR.wav     float32, as the model gave it: nothing clipped, nothing rounded
-    out/PAIR.json    the model, its settings and the seed
+    out/PAIR.json    the model, its settings, the seed, the release, and the sound's checksum
 
-A record is written before its sound, so what is there as a sound was made as its record says. The
-sounds alone are a folder of predictions too: records are for continuing, and for the results.
+A record tells only of the sound whose checksum it has: other music under the same name is not what
+it says, whoever put it there. The sounds alone are a folder of predictions too: records are for
+continuing, and for the results.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from art2mus.benchmark.clips import inspect
+from art2mus.benchmark.clips import ClipError
+from art2mus.benchmark.inspection import Inspection, checksum, inspect
 from art2mus.benchmark.models.base import Sound
+from art2mus.benchmark.store import FeatureStore
 from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError, UsageError
 
 FORMAT: Final = "art2mus-prediction/1"
 SUFFIXES: Final = (".wav", ".flac")
 # Sound files that somebody may take for predictions.
+_SILENT: Final = "silence"  # the control, whose silence is no fault
 _OTHERS: Final = (".aac", ".aif", ".aiff", ".m4a", ".mp3", ".ogg", ".opus", ".webm", ".wma")
 
 
@@ -48,10 +52,14 @@ class Checked:
     Attributes:
         usable: files to score, by pair_id.
         problems: what is wrong with the folder, a line each; empty where nothing is.
+        notes: what is worth saying and stops nothing, a line each.
+        records: of the predictions, by pair_id: of all of them, or of none.
     """
 
     usable: Mapping[str, Path]
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    records: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def find(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -86,39 +94,92 @@ def check(
     folder: Path,
     pair_ids: Collection[str],
     every: Collection[str],
+    store: FeatureStore,
     *,
     seconds: float | None,
-    silence_is_meant: bool = False,
+    release: str,
 ) -> Checked:
-    """Decode every prediction of a folder and say all that is wrong at once.
+    """Look through every prediction of a folder and say all that is wrong at once.
 
     Args:
         folder: the predictions.
         pair_ids: the pairs that must have one.
         every: all pairs of the split.
+        store: where what files are like is kept.
         seconds: how much of each is heard; None for all.
-        silence_is_meant: whether silent ones are no fault, as the control's are none.
+        release: the fingerprint of what they were made for.
 
     Raises:
         UsageError: there is no such folder, or nothing in it.
     """
     found, problems = find(folder)
-    seen = inspect(found, list(pair_ids), seconds)
+    seen = inspect(found, list(pair_ids), store, seconds)
     known, wanted = set(every), set(pair_ids)
+    usable = {
+        name: path for name, path in found.items() if name in wanted and name not in seen.unusable
+    }
+    records, faults = _records(folder, usable, seen.checksums, release)
     problems += [f"{name}: no prediction" for name in seen.missing]
-    problems += [
-        f"{found[name].name}: no such pair in the split" for name in seen.extra if name not in known
-    ]
+    problems += [f"{found[name].name}: no such pair in the split" for name in sorted(found)
+                 if name not in known]  # fmt: skip
     problems += [
         reason.replace(f"{found[name]}", found[name].name, 1)
         for name, reason in seen.unusable.items()
     ]
-    if not silence_is_meant:
+    if {record["model"] for record in records.values()} != {_SILENT}:
         problems += [f"{found[name].name}: silent" for name in seen.silent]
-    usable = {
-        name: path for name, path in found.items() if name in wanted and name not in seen.unusable
-    }
-    return Checked(usable, tuple(problems))
+    return Checked(usable, (*problems, *faults), _short(found, seen, seconds), records)
+
+
+def _short(found: Mapping[str, Path], seen: Inspection, seconds: float | None) -> tuple[str, ...]:
+    """Return a line on clips that are shorter than what is heard of each; none where none are."""
+    if not seen.short or seconds is None:
+        return ()
+    first = min(seen.short, key=lambda name: (seen.short[name], name))
+    least, most = (choose(seen.short.values()) for choose in (min, max))
+    return (
+        f"{len(seen.short)} of {len(seen.checksums)} clips are shorter than the {seconds:g} s that"
+        f" are heard of each ({least:.2f} to {most:.2f} s), such as {found[first].name}: the row is"
+        " marked, and stands beside whole clips only with --any-length",
+    )
+
+
+def _records(
+    folder: Path, usable: Mapping[str, Path], checksums: Mapping[str, str], release: str
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return the records of predictions, and what is wrong with them, a line each.
+
+    What a record says counts only if there is one for each prediction: some of them do not tell
+    what the others are.
+    """
+    records: dict[str, dict[str, Any]] = {}
+    without, elsewhere, stale = [], [], []
+    for name, path in usable.items():
+        record = read_record(folder, name)
+        if record is None:
+            without.append(path.name)
+        elif record.get("pair_id") != name or record.get("audio_sha256") != checksums[name]:
+            stale.append(path.name)
+        elif record.get("release") != release:
+            elsewhere.append(f"{name}.json")
+        else:
+            records[name] = record
+    faults = [
+        f"{name}: not the file that {Path(name).stem}.json tells of: remove that record, or"
+        " generate it again"
+        for name in stale
+    ]
+    if elsewhere:
+        faults.append(
+            f"{len(elsewhere)} records are of another release, such as {elsewhere[0]}: score them"
+            " on that one, or generate them again for this"
+        )
+    if without and len(without) < len(usable):
+        faults.append(
+            f"{len(without)} of {len(usable)} predictions have no record, such as {without[0]}, and"
+            " the others have: generate them again, or remove the other records"
+        )
+    return (records if len(records) == len(usable) else {}), faults
 
 
 def encode(sound: Sound) -> bytes:
@@ -145,7 +206,8 @@ def write_prediction(
     data = encode(sound)
     path = folder / f"{pair_id}.wav"
     # What the record no longer describes goes first.
-    path.unlink(missing_ok=True)
+    for suffix in SUFFIXES:
+        path.with_name(f"{pair_id}{suffix}").unlink(missing_ok=True)
     record = {
         "format": FORMAT,
         "pair_id": pair_id,
@@ -169,3 +231,11 @@ def read_record(folder: Path, pair_id: str) -> dict[str, Any] | None:
         return None
     known = isinstance(content, dict) and content.get("format") == FORMAT
     return content if known else None
+
+
+def describes(record: Mapping[str, Any], pair_id: str, sound: Path) -> bool:
+    """Say whether a record tells of this pair's sound, by its checksum."""
+    try:
+        return record.get("pair_id") == pair_id and record.get("audio_sha256") == checksum(sound)
+    except ClipError:
+        return False

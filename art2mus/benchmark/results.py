@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from artsound.atomic import write_atomically
 from artsound.errors import ArtsoundError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class _Strict(BaseModel):
@@ -27,8 +27,9 @@ class Result(_Strict):
         metric: its name, embedder included, as in `fad-vggish`.
         version: of the metric.
         value: None where it is undefined on this set; `details["undefined"]` says why.
-        higher_is_better: the direction.
-        interval: 95 %, by a seeded bootstrap over items; None where there are too few.
+        higher_is_better: the direction; None where neither end is the better one.
+        interval: 95 %, by a seeded bootstrap; `details["interval_of"]` says what is resampled; None
+            where there are too few items.
         n: how many items were evaluated.
         details: what a reader has to know.
         items: the value of each pair, for paired comparison; None for what only a set has.
@@ -41,7 +42,7 @@ class Result(_Strict):
     metric: str
     version: str
     value: float | None
-    higher_is_better: bool
+    higher_is_better: bool | None
     interval: tuple[float, float] | None
     n: int = Field(ge=1)
     details: dict[str, Any] = Field(default_factory=dict)
@@ -87,6 +88,8 @@ class Predictions(_Strict):
         sample_rates: those that occur, in Hz.
         shortest_s: of the clips, in seconds.
         longest_s: likewise, whole files; only `Results.clip_s` of them is heard.
+        heard_s: how much is heard of a clip, the mean over clips, in seconds.
+        short: how many clips are noticeably shorter than `Results.clip_s`.
         silent: the pairs whose clips are silent.
         missing: the pairs that have none; only where the results are partial.
         seeds: of the generation, where they are known.
@@ -97,6 +100,8 @@ class Predictions(_Strict):
     sample_rates: list[int]
     shortest_s: float
     longest_s: float
+    heard_s: float
+    short: int
     silent: list[str] = Field(default_factory=list)
     missing: list[str] = Field(default_factory=list)
     seeds: list[int] = Field(default_factory=list)
@@ -121,7 +126,7 @@ class Results(_Strict):
         results: a metric each.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     model: str
     model_details: dict[str, Any] = Field(default_factory=dict)
     suite: str
@@ -138,19 +143,6 @@ class Results(_Strict):
     def result(self, metric: str) -> Result | None:
         """Return the result of a metric by its name."""
         return next((one for one in self.results if one.metric == metric), None)
-
-    def conditions(self) -> dict[str, str]:
-        """Return, by name, all that must be equal for two runs to stand in one table."""
-        made = {
-            "dataset": self.dataset.fingerprint,
-            "split": self.dataset.split,
-            "clip length": "whole" if self.clip_s is None else f"{self.clip_s:g} s",
-            "pairs": str(self.predictions.count),
-            "partial": "yes" if self.partial else "no",
-        }
-        for one in self.results:
-            made[one.metric] = f"version {one.version}, {one.embedder} {one.checkpoint_hash}"
-        return made
 
 
 def write_results(path: Path, results: Results) -> None:

@@ -1,9 +1,10 @@
 """`art2mus benchmark run`: a model's music for the pairs of a split, written as it comes.
 
-Pairs are taken in batches that depend on the split and the batch size alone. A batch of which
+Pairs are taken in batches that depend on the whole split and the batch size alone. A batch of which
 something is missing is generated anew as a whole, and only what is missing is written: so a run
-that was killed gives the same files as one that was not, whatever in a model's arithmetic depends
-on the rest of the batch.
+that was killed, or that was limited to the first pairs, gives the same files as one that was not,
+whatever in a model's arithmetic depends on the rest of the batch. The batch size is a part of what
+the music was made with.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from art2mus.benchmark.models.base import Sound, Task
+from art2mus.benchmark.models.base import Task
 from art2mus.benchmark.models.registry import Named
-from art2mus.benchmark.predictions import read_record, write_prediction
+from art2mus.benchmark.predictions import describes, read_record, write_prediction
 from artsound import __version__
 from artsound.atomic import sweep
-from artsound.errors import ArtsoundError, UsageError
+from artsound.errors import UsageError
 
 if TYPE_CHECKING:
     from art2mus.data import Release
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 # Called with (what, done, total).
 Progress = Callable[[str, int, int], None]
 
-_IDENTITY: Final = ("model", "release", "seconds", "seed", "settings")
+_IDENTITY: Final = ("model", "release", "seconds", "seed", "batch", "settings")
 _SEEDS: Final = 2**31
 
 
@@ -39,8 +40,8 @@ class RunSettings:
         split: of the release.
         seconds: of each piece.
         seed: of the run.
-        limit: only the first so many pairs; all if None.
-        batch: how many are generated at a time.
+        limit: only the first so many pairs are written; all if None.
+        batch: how many are generated at a time; beyond the limit, too, where a batch is cut by it.
         device: where: `cpu` or `cuda`.
         overwrite: make anew what was made with other settings, instead of refusing.
     """
@@ -105,19 +106,22 @@ def run(
 
     Raises:
         UsageError: something does not fit, or what is there was made with other settings.
-        ArtsoundError: the model is not there, or makes what is no music.
+        ArtsoundError: the model is not there, or makes what is no music; or the release is none to
+            trust.
     """
     settings.check()
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: predictions are written into a folder")
     release.require(settings.split)
-    ids = release.pairs(settings.split).column("pair_id")[: settings.limit]
+    every = release.pairs(settings.split).column("pair_id")
+    ids = every[: settings.limit]
     task = Task(release, settings.split, settings.seconds, settings.seed, settings.device, cache)
     identity = {
         "model": named.name,
         "release": release.fingerprint,
         "seconds": settings.seconds,
         "seed": settings.seed,
+        "batch": settings.batch,
         "settings": dict(named.model.open(task)),
     }
     about = dict(named.model.about())
@@ -130,8 +134,8 @@ def run(
     wanted = set(missing)
     progress("generating", ran.there, len(ids))
     for begin in range(0, len(ids), settings.batch):
-        rows = range(begin, min(begin + settings.batch, len(ids)))
-        names = [ids[row] for row in rows]
+        rows = range(begin, min(begin + settings.batch, len(every)))
+        names = [every[row] for row in rows]
         if wanted.isdisjoint(names):
             continue
         seeds = [seed_of(settings.seed, name) for name in names]
@@ -140,7 +144,7 @@ def run(
         for name, seed, sound in zip(names, seeds, made, strict=True):
             if name in wanted:
                 known = {**identity, "pair_seed": seed, "about": about, "code": __version__}
-                _keep(out, name, sound, known)
+                write_prediction(out, name, sound, known)
                 wanted.discard(name)
         progress("generating", len(ids) - len(wanted), len(ids))
     return ran
@@ -150,12 +154,6 @@ def seed_of(seed: int, pair_id: str) -> int:
     """Return a pair's own seed, from 0 to 2^31 - 1, whichever other pairs are generated."""
     digest = hashlib.sha256(f"{seed} {pair_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % _SEEDS
-
-
-def _keep(out: Path, pair_id: str, sound: Sound, made_with: Mapping[str, Any]) -> None:
-    if "/" in pair_id or pair_id.startswith("."):
-        raise ArtsoundError(f"pair {pair_id!r} cannot name a file: predictions are PAIR_ID.wav")
-    write_prediction(out, pair_id, sound, made_with)
 
 
 def _there(out: Path, pair_id: str, identity: Mapping[str, Any], overwrite: bool) -> bool:
@@ -171,22 +169,27 @@ def _there(out: Path, pair_id: str, identity: Mapping[str, Any], overwrite: bool
     record = read_record(out, pair_id)
     difference = "no record of this command is beside it"
     if record is not None and not other.exists():
-        difference = _difference(record, identity)
-        if not difference:
+        difference = different(record, identity)
+        if not difference and describes(record, pair_id, sound):
             return True
+        difference = difference or "it is not the file that its record tells of"
     if not overwrite:
         raise UsageError(
             f"{sound if sound.exists() else other} was made otherwise ({difference}): give another"
             " --out, or --overwrite"
         )
-    other.unlink(missing_ok=True)
     return False
 
 
-def _difference(record: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """Return the first thing that a record says otherwise; empty where all is equal."""
+def different(record: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """Return the first thing that a record says otherwise; empty where all is equal.
+
+    Args:
+        record: of a prediction.
+        identity: what a run is told by, or another record.
+    """
     for key in _IDENTITY:
-        theirs, mine = record.get(key), identity[key]
+        theirs, mine = record.get(key), identity.get(key)
         if isinstance(theirs, Mapping) and isinstance(mine, Mapping):
             for name in [*mine, *theirs]:
                 if theirs.get(name) != mine.get(name):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from art2mus.benchmark.evaluate import CLIP_S, Progress, assess
-from art2mus.benchmark.predictions import PredictionsError, check, find, read_record
+from art2mus.benchmark.predictions import Checked, PredictionsError, check, find
 from art2mus.benchmark.results import Results, write_results
-from art2mus.benchmark.run import seeds_in
+from art2mus.benchmark.run import different, seeds_in
+from art2mus.benchmark.store import FeatureStore
 from artsound.errors import UsageError
 
 if TYPE_CHECKING:
     from art2mus.data import Release
 
 FILE: Final = "results.json"
-_SILENT: Final = "silence"  # the control
+_SHORTEST_S, _LONGEST_S = 1.0, 3600.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class ScoreSettings:
         device: where embedders compute.
         checkpoints: paths of weights by embedder.
         partial: score what can be, where something is wrong with the folder.
+
+    Raises:
+        UsageError: `clip_s` is no length from 1 to 3600 s.
     """
 
     split: str = "test"
@@ -41,6 +47,13 @@ class ScoreSettings:
     device: str = "cpu"
     checkpoints: Mapping[str, str] | None = None
     partial: bool = False
+
+    def __post_init__(self) -> None:
+        if self.clip_s is not None and not _SHORTEST_S <= self.clip_s <= _LONGEST_S:
+            raise UsageError(
+                f"{self.clip_s:g} s are to be heard of each clip: give {_SHORTEST_S:g} to"
+                f" {_LONGEST_S:g}, or all"
+            )
 
 
 def score(
@@ -56,8 +69,9 @@ def score(
 ) -> tuple[Results, tuple[str, ...]]:
     """Score a folder of predictions and write the results.
 
-    All that is wrong with the folder is found before anything is embedded. A silent prediction is
-    wrong too; with `partial` it counts as it is, since leaving it out would favour its model.
+    Weights are loaded first, and then all that is wrong with the folder is found before anything is
+    embedded. A silent prediction is wrong too; with `partial` it counts as it is, since leaving it
+    out would favour its model.
 
     Args:
         folder: `{pair_id}.wav` or `.flac`.
@@ -70,88 +84,115 @@ def score(
         progress: told how many clips of how many are heard.
 
     Returns:
-        The results, and what is wrong with the folder, a line each.
+        The results, and what is wrong with the folder or worth saying of it, a line each.
 
     Raises:
         PredictionsError: something is wrong with it, and `partial` is not set.
         UsageError: no such split, suite, metric or folder.
         ArtsoundError: the release or weights are not whole.
     """
-    ready(settings.suite, settings.checkpoints)
+    from art2mus.benchmark.embedders.registry import load
+
     release.require(settings.split)
+    find(folder)
+    loaded = {
+        embedder: load(embedder, settings.checkpoints, settings.device)
+        for embedder in _embedders(settings.suite, settings.checkpoints)
+    }
     every = release.pairs(settings.split).column("pair_id")
-    found, _ = find(folder)
-    records = [one for one in (read_record(folder, pair) for pair in every if pair in found) if one]
-    model = _model(records)
-    checked = check(
-        folder,
-        every if only is None else only,
-        every,
-        seconds=settings.clip_s,
-        silence_is_meant=model == _SILENT,
-    )
-    if checked.problems and not settings.partial:
-        count = len(checked.problems)
-        first = checked.problems[0]
-        raise PredictionsError(
-            f"{folder}: {count} {'thing is' if count == 1 else 'things are'} wrong for"
-            f" {release.name} {settings.split}, such as {first}; put them right, or score what"
-            " there is with --partial, which compares with nothing else",
-            checked.problems,
+    with _kept(cache) as place:
+        with FeatureStore(place) as store:
+            checked = check(
+                folder,
+                every if only is None else only,
+                every,
+                store,
+                seconds=settings.clip_s,
+                release=release.fingerprint,
+            )
+        _refuse(checked, folder, release.name, settings)
+        records = list(checked.records.values())
+        model = _model(records)
+        results = assess(
+            checked.usable,
+            release,
+            settings.split,
+            suite=settings.suite,
+            cache=place,
+            seed=settings.seed,
+            device=settings.device,
+            checkpoints=settings.checkpoints,
+            clip_s=settings.clip_s,
+            partial=settings.partial or only is not None,
+            progress=progress,
+            model=name or model or folder.resolve().name,
+            model_details=_details(records, model, checked.problems),
+            seeds=seeds_in(records),
+            loaded=loaded,
         )
-    if not checked.usable:
-        raise PredictionsError(
-            f"{folder}: none of its predictions can be scored for {release.name}"
-            f" {settings.split}, such as {checked.problems[0]}",
-            checked.problems,
-        )
-    results = assess(
-        checked.usable,
-        release,
-        settings.split,
-        suite=settings.suite,
-        cache=cache,
-        seed=settings.seed,
-        device=settings.device,
-        checkpoints=settings.checkpoints,
-        clip_s=settings.clip_s,
-        partial=settings.partial or only is not None,
-        progress=progress,
-        model=name or model or folder.resolve().name,
-        model_details=_details(records, model, checked.problems),
-        seeds=seeds_in(records),
-    )
     if checked.problems:
         results = results.model_copy(update={"partial": True})
     write_results(out or folder / FILE, results)
-    return results, checked.problems
+    return results, (*checked.problems, *checked.notes)
 
 
-def ready(
-    suite: str | Sequence[str], checkpoints: Mapping[str, str] | None, device: str | None = None
-) -> None:
-    """Find out whether metrics can be computed, before music is generated or heard.
+def ready(suite: str | Sequence[str], checkpoints: Mapping[str, str] | None, device: str) -> None:
+    """Find out whether metrics can be computed, before music is generated; nothing stays loaded.
 
     Args:
         suite: of the metrics.
         checkpoints: paths of weights by embedder.
-        device: where embedders compute; their weights are loaded too, unless it is None.
+        device: where embedders compute.
 
     Raises:
         UsageError: there is no such metric or embedder.
         ArtsoundError: weights are not there.
     """
-    from art2mus.benchmark.embedders import registry
-    from art2mus.benchmark.metrics.registry import choose
+    from art2mus.benchmark.embedders.registry import load
     from artsound.models.registry import forget
 
-    chosen = choose(suite)
-    registry.check_names(checkpoints or {})
-    if device is None:
-        return
-    for embedder in dict.fromkeys(one.embedder for one in chosen):
-        registry.load(embedder, checkpoints, device)
+    for embedder in _embedders(suite, checkpoints):
+        load(embedder, checkpoints, device)
         forget()
+
+
+def _embedders(suite: str | Sequence[str], checkpoints: Mapping[str, str] | None) -> list[str]:
+    """Return the names of the embedders that metrics rest on, in the metrics' order."""
+    from art2mus.benchmark.embedders.registry import check_names
+    from art2mus.benchmark.metrics.registry import choose
+
+    check_names(checkpoints or {})
+    return list(dict.fromkeys(one.embedder for one in choose(suite)))
+
+
+def _refuse(checked: Checked, folder: Path, name: str, settings: ScoreSettings) -> None:
+    """Refuse a folder that something is wrong with.
+
+    Raises:
+        PredictionsError: unless that is taken as it is, or nothing in it can be scored.
+    """
+    problems = checked.problems
+    if problems and not settings.partial:
+        count = len(problems)
+        raise PredictionsError(
+            f"{folder}: {count} {'thing is' if count == 1 else 'things are'} wrong for"
+            f" {name} {settings.split}, such as {problems[0]}; put them right, or score what"
+            " there is with --partial, which compares with nothing else",
+            problems,
+        )
+    if not checked.usable:
+        raise PredictionsError(
+            f"{folder}: none of its predictions can be scored for {name}"
+            f" {settings.split}, such as {problems[0]}",
+            problems,
+        )
+
+
+@contextlib.contextmanager
+def _kept(cache: Path | None) -> Iterator[Path]:
+    """Lend the cache, or a folder for this one score."""
+    with contextlib.ExitStack() as stack:
+        yield cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
 
 def release_and_folder(folder: Path, release: str, revision: str | None) -> Release:
@@ -168,13 +209,22 @@ def release_and_folder(folder: Path, release: str, revision: str | None) -> Rele
 
 
 def _model(records: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the model that all records name; None where there are none."""
+    """Return the model that all records name; None where there are none.
+
+    Raises:
+        UsageError: they are of several models, or were made in several ways.
+    """
     names = {str(record["model"]) for record in records}
     if len(names) > 1:
         raise UsageError(
             f"the predictions are of several models ({', '.join(sorted(names))}): give each a"
             " folder of its own"
         )
+    for record in records:
+        if said := different(records[0], record):
+            raise UsageError(
+                f"the predictions were made in several ways ({said}): give each a folder of its own"
+            )
     return names.pop() if names else None
 
 
@@ -188,10 +238,11 @@ def _details(
     entry = MODELS.get(model or "")
     if entry is not None:
         made |= {"takes": entry.takes, "weights": entry.weights, "license": entry.license}
+        made |= {"registry": model, **({"note": entry.note} if entry.note else {})}
     if records:
         first = records[0]
         made |= first.get("about", {})
-        made |= {"settings": first.get("settings", {}), "seconds": first.get("seconds")}
+        made |= {key: first.get(key) for key in ("settings", "seconds", "batch")}
     if problems:
         made["problems"] = list(problems)
     return made

@@ -8,13 +8,16 @@ exact where a covariance matrix of that rank would be mostly rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+
+_ENOUGH: Final = 1_024  # embeddings that are gathered before they are merged
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,45 @@ def combine(parts: Sequence[Statistics], weights: Sequence[int] | None = None) -
     for part, often in scatters:
         scatter += part * float(often)
     return Statistics(int(counts.sum()), mean, None, scatter)
+
+
+def accumulate(clips: Iterable[ArrayLike]) -> Statistics:
+    """Return the statistics of all clips' embeddings, holding those of a few clips at a time.
+
+    Args:
+        clips: embeddings of shape (n, d) each; one clip or more.
+
+    Raises:
+        ValueError: there is none, or embeddings are not finite or of different dimensions.
+    """
+    parts: list[Statistics] = []
+    for clip in clips:
+        parts.append(Statistics.of(clip))
+        if sum(part.count for part in parts[1:]) > max(_ENOUGH, parts[0].dimension):
+            parts = [combine(parts)]
+    return combine(parts)
+
+
+def at_random(
+    first: Sequence[ArrayLike],
+    second: Sequence[ArrayLike],
+    most: int,
+    random: np.random.Generator,
+) -> tuple[list[Statistics], list[Statistics]]:
+    """Return both sets' statistics in blocks of pairs, the same pairs on both sides.
+
+    Args:
+        first: a clip's embeddings a pair, shape (n, d).
+        second: those of its counterpart.
+        most: how many blocks are made at most; with fewer pairs it is one a pair.
+        random: which pairs are in a block together.
+    """
+    blocks = np.array_split(random.permutation(len(first)), min(len(first), most))
+    made = [
+        [accumulate(clips[int(row)] for row in rows) for rows in blocks]
+        for clips in (first, second)
+    ]
+    return made[0], made[1]
 
 
 def _made(count: int, mean: Floats, rows: Floats) -> Statistics:

@@ -1,8 +1,8 @@
 """The features of clips, artworks and captions, kept by content and embedder in one SQLite file.
 
 A feature's key is the checksum of what it was made from and of how much of it was heard; its
-embedder is told by its weights and version. So features outlive a killed run, are shared by the
-benchmark's runs on one release, and never go stale.
+embedder is told by the content of its weights and its version. So features outlive a killed run,
+are shared by the benchmark's runs on one release, and never go stale.
 """
 
 from __future__ import annotations

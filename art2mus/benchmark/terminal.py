@@ -44,6 +44,10 @@ Cache = Annotated[
     Path | None, typer.Option(help="Where embeddings are kept; by default the user's cache.")
 ]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")]
+AnyLength = Annotated[
+    bool,
+    typer.Option("--any-length", help="Take clips of other lengths side by side, too; marked."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Name = Annotated[str | None, typer.Option(help="What tables call the model.")]
 FormatOption = Annotated[
@@ -57,7 +61,8 @@ def show(tables: list[Table], kind: Format, out: Path | None) -> None:
     """Print tables, or write them to a file.
 
     Args:
-        tables: what to show.
+        tables: what to show; as CSV the first only is printed, and each has a file of its own:
+            `out` and, beside it, `out` with the table's name.
         kind: how.
         out: the file; printed if None.
     """
@@ -67,8 +72,16 @@ def show(tables: list[Table], kind: Format, out: Path | None) -> None:
     if kind == "text":
         show_tables(tables)
         return
-    shape = {"markdown": "markdown", "csv": "csv", "latex": "latex"}[kind]
-    text = "\n".join(getattr(one, shape)() for one in tables)
+    if kind == "csv":
+        if out is None:
+            typer.echo(tables[0].csv(), nl=False)
+            return
+        for place, table in enumerate(tables):
+            path = out.with_name(f"{out.stem}-{table.name}{out.suffix}") if place else out
+            write_atomically(path, table.csv().encode())
+            OUT.print(f"wrote {path}", soft_wrap=True, markup=False)
+        return
+    text = "\n".join(one.latex() if kind == "latex" else one.markdown() for one in tables)
     if out is None:
         typer.echo(text, nl=False)
     else:
@@ -94,7 +107,17 @@ def read(path: Path) -> Results:
     """Read results.json, or that of a folder."""
     from art2mus.benchmark.results import read_results
 
-    return read_results(path / "results.json" if path.is_dir() else path)
+    return read_results(_results(path))
+
+
+def read_all(paths: list[Path]) -> dict[str, Results]:
+    """Read results by the names of their files; one that is named twice is read once."""
+    once = {_results(path).resolve(): path for path in reversed(paths)}
+    return {str(path): read(path) for path in reversed(once.values())}
+
+
+def _results(path: Path) -> Path:
+    return path / "results.json" if path.is_dir() else path
 
 
 def pairs_of(given: list[str] | None, option: str, form: str) -> dict[str, str]:

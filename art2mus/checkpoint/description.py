@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from art2mus.encoders import VisualEncoder, encoder_licence
@@ -40,7 +40,9 @@ class Description:
         seed: of the training.
         recipe: the training's settings.
         licences: of `encoder`, `backbone` and `release`, SPDX where there is an id.
-        metrics: of the validation, by name.
+        metrics: of the last validation, by name.
+        validated: after how many steps that was; 0 where there was none.
+        validation_split: which split of the release it was on.
         encoder_options: of the encoder, as `VisualEncoder.load` takes them.
     """
 
@@ -62,6 +64,8 @@ class Description:
     licences: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
+    validated: int = 0
+    validation_split: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -79,6 +83,8 @@ class Description:
             CheckpointError: something is missing, unknown or of another type.
         """
         known = {one.name: str(one.type) for one in fields(cls)}
+        needed = {one.name for one in fields(cls)
+                  if one.default is MISSING and one.default_factory is MISSING}  # fmt: skip
         kinds: dict[str, type] = {"str": str, "int": int, "bool": bool}
         given = {key: value for key, value in content.items() if key not in {"format", "weights"}}
         for name in sorted(given.keys() - known.keys()):
@@ -87,9 +93,11 @@ class Description:
             )
         for name, kind in known.items():
             wanted = kinds.get(kind, dict)
-            if name not in given and wanted is not dict:
+            if name not in given:
+                if name not in needed:
+                    continue
                 raise CheckpointError(f"{where} does not say {name!r}: it is no Art2Mus checkpoint")
-            value = given.get(name, {})
+            value = given[name]
             if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
                 raise CheckpointError(f"{where}: {name} = {value!r} should be of type {kind}")
         return cls(**given)

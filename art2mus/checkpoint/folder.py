@@ -11,39 +11,38 @@ the encoder are named, not copied.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import diffusers
 import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from art2mus.aligner import ImageAligner
 from art2mus.backbone.repositories import download
 from art2mus.checkpoint.card import model_card
 from art2mus.checkpoint.description import FORMAT, Description
+from art2mus.checkpoint.files import ABOUT, FILES, WEIGHTS, read_whole, replacing
 from artsound.errors import ArtsoundError, UsageError
-from artsound.models.checkpoints import CheckpointError, load_into, read_tensors
-from artsound.models.digests import digest
+from artsound.models.checkpoints import CheckpointError, load_into
 from artsound.models.pretrained import read_json
 from artsound.models.settings import is_local
-
-_WEIGHTS: Final = "aligner/diffusion_pytorch_model.safetensors"
-_FILES: Final = ("aligner/config.json", _WEIGHTS, "art2mus.json", "model_index.json", "README.md")
-_STAGED: Final = ".saving"
-_COMPLETE: Final = "complete"
 
 
 def save_checkpoint(folder: Path | str, aligner: ImageAligner, description: Description) -> None:
     """Write a checkpoint, in place of one that is there; other files of the folder stay.
 
     All of it is first written beside, and then moved in. A process that is killed leaves the old
-    checkpoint or, once the new one is written in full, a folder whose next reader completes it.
+    checkpoint or the new one, and who reads meanwhile gets one of them. Writers take turns.
 
     Args:
         folder: made if it is not there.
@@ -63,30 +62,8 @@ def save_checkpoint(folder: Path | str, aligner: ImageAligner, description: Desc
             f" {description.encoder_dim} and {description.tokens}"
         )
     where.mkdir(parents=True, exist_ok=True)
-    _finish(where)
-    staged = where / _STAGED
-    shutil.rmtree(staged, ignore_errors=True)
-    (staged / "aligner").mkdir(parents=True)
-    version = diffusers.__version__
-    config = {"_class_name": "ImageAligner", "_diffusers_version": version, **aligner.settings}
-    _write(staged / "aligner/config.json", _json(config))
-    tensors = {name: held.detach().cpu().contiguous() for name, held in _state(aligner).items()}
-    save_file(tensors, staged / _WEIGHTS, metadata={"format": "pt"})
-    weights = digest(staged / _WEIGHTS)
-    said = {"format": FORMAT, "weights": f"sha256:{weights}", **description.to_json()}
-    _write(staged / "art2mus.json", _json(said))
-    index = {
-        "_class_name": "Art2MusPipeline",
-        "_diffusers_version": version,
-        "aligner": ["art2mus.aligner", "ImageAligner"],
-    }
-    _write(staged / "model_index.json", _json(index))
-    _write(staged / "README.md", model_card(description, aligner.settings))
-    for name in _FILES:
-        _sync(staged / name)
-    _write(staged / _COMPLETE, "")
-    _sync(staged / _COMPLETE)
-    _finish(where)
+    with replacing(where) as staged:
+        _write_all(staged, aligner, description)
 
 
 def load_checkpoint(
@@ -103,33 +80,7 @@ def load_checkpoint(
         CheckpointError: it is no checkpoint, incomplete, damaged or of a newer version.
     """
     folder = _find(str(folder_or_repo), revision)
-    _finish(folder)
-    if not (folder / "art2mus.json").is_file():
-        raise CheckpointError(
-            f"{folder} is no Art2Mus checkpoint: it has no art2mus.json; give the folder that"
-            " `art2mus train --out` wrote"
-        )
-    said = read_json(folder, "art2mus.json")
-    if said.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{folder / 'art2mus.json'} is of format {said.get('format')!r}, and this version reads"
-            f" {FORMAT}: upgrade"
-        )
-    description = Description.from_json(said, str(folder / "art2mus.json"))
-    aligner = _aligner(folder)
-    if f"sha256:{digest(folder / _WEIGHTS)}" != said.get("weights"):
-        raise CheckpointError(
-            f"{folder / _WEIGHTS} is not the file that art2mus.json describes: copy or download the"
-            " checkpoint again, whole"
-        )
-    sizes = (aligner.embedding_dim, aligner.tokens)
-    if sizes != (description.encoder_dim, description.tokens):
-        raise CheckpointError(
-            f"{folder}: aligner/config.json has {sizes[0]} numbers and {sizes[1]} tokens, and"
-            f" art2mus.json {description.encoder_dim} and {description.tokens}: they are of two"
-            " checkpoints"
-        )
-    return aligner, description
+    return read_whole(folder, lambda files: _read(folder, files))
 
 
 def push_checkpoint(folder: Path | str, repository: str, *, private: bool = False) -> str:
@@ -148,12 +99,16 @@ def push_checkpoint(folder: Path | str, repository: str, *, private: bool = Fals
     try:
         hub = HfApi()
         hub.create_repo(repository, private=private, exist_ok=True)
-        done = hub.upload_folder(
-            repo_id=repository,
-            folder_path=folder,
-            allow_patterns=list(_FILES),
-            commit_message="Art2Mus image aligner",
-        )
+        with tempfile.TemporaryDirectory() as name:
+            # A copy: a training that still runs may replace the files while they are uploaded.
+            whole = Path(name)
+            read_whole(Path(folder), lambda files: _copy(files, whole))
+            done = hub.upload_folder(
+                repo_id=repository,
+                folder_path=whole,
+                allow_patterns=list(FILES),
+                commit_message="Art2Mus image aligner",
+            )
     except HFValidationError as error:
         raise UsageError(f"{repository!r} is no repository's name: give OWNER/NAME") from error
     except (OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
@@ -173,33 +128,95 @@ def _find(name: str, revision: str | None) -> Path:
         return path
     if is_local(name):
         raise UsageError(f"no checkpoint {name}: no such folder")
-    return download(name, revision, _FILES, what="the checkpoint", option="CKPT")
+    return download(name, revision, FILES, what="the checkpoint", option="CKPT")
 
 
-def _aligner(folder: Path) -> ImageAligner:
-    config = read_json(folder / "aligner", "config.json")
-    where = folder / "aligner" / "config.json"
+def _read(folder: Path, files: Mapping[str, Path]) -> tuple[ImageAligner, Description]:
+    """Read a checkpoint's files; `load_checkpoint` says the errors."""
+    about, weights = files[ABOUT], files[WEIGHTS]
+    if not about.is_file():
+        raise CheckpointError(
+            f"{folder} is no Art2Mus checkpoint: it has no {ABOUT}; give the folder that"
+            " `art2mus train --out` wrote"
+        )
+    said = read_json(about.parent, about.name)
+    if said.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{about} is of format {said.get('format')!r}, and this version reads {FORMAT}: upgrade"
+        )
+    description = Description.from_json(said, str(about))
+    if not weights.is_file():
+        raise CheckpointError(f"no checkpoint {weights}: no such file")
+    # Read once, and not mapped: another file may take its place at any time.
+    raw = weights.read_bytes()
+    aligner = _aligner(files["aligner/config.json"], _tensors(raw, weights), weights)
+    if _digest(raw) != said.get("weights"):
+        raise CheckpointError(
+            f"{weights} is not the file that {ABOUT} describes: copy or download the checkpoint"
+            " again, whole"
+        )
+    sizes = (aligner.embedding_dim, aligner.tokens)
+    if sizes != (description.encoder_dim, description.tokens):
+        raise CheckpointError(
+            f"{folder}: aligner/config.json has {sizes[0]} numbers and {sizes[1]} tokens, and"
+            f" {ABOUT} {description.encoder_dim} and {description.tokens}: they are of two"
+            " checkpoints"
+        )
+    return aligner, description
+
+
+def _tensors(raw: bytes, where: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load(raw)
+    except (SafetensorError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{where} is damaged ({said}): copy or download it again") from error
+
+
+def _aligner(where: Path, tensors: Mapping[str, torch.Tensor], weights: Path) -> ImageAligner:
+    config = read_json(where.parent, where.name)
     settings: dict[str, Any] = {k: v for k, v in config.items() if not k.startswith("_")}
     try:
         with torch.device("meta"):
             aligner: ImageAligner = ImageAligner(**settings)
     except (TypeError, UsageError) as error:
         raise CheckpointError(f"{where} is no aligner's: {error}") from error
-    load_into(aligner, read_tensors(folder / _WEIGHTS), folder / _WEIGHTS)
+    load_into(aligner, tensors, weights)
     aligner.eval()
     return aligner
 
 
-def _finish(folder: Path) -> None:
-    """Move in what an interrupted `save_checkpoint` has written in full."""
-    staged = folder / _STAGED
-    if not (staged / _COMPLETE).is_file():
-        return
-    for name in _FILES:
-        if (staged / name).is_file():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (staged / name).replace(folder / name)
-    shutil.rmtree(staged)
+def _copy(files: Mapping[str, Path], to: Path) -> None:
+    """Copy a checkpoint's files, and check that they are of one checkpoint."""
+    (to / "aligner").mkdir(exist_ok=True)
+    for name, path in files.items():
+        if path.is_file():
+            shutil.copyfile(path, to / name)
+    _read(to, {name: to / name for name in files})
+
+
+def _write_all(staged: Path, aligner: ImageAligner, description: Description) -> None:
+    version = diffusers.__version__
+    config = {"_class_name": "ImageAligner", "_diffusers_version": version, **aligner.settings}
+    _write(staged / "aligner/config.json", _json(config))
+    tensors = {name: held.detach().cpu().contiguous() for name, held in _state(aligner).items()}
+    raw = save(tensors, metadata={"format": "pt"})
+    (staged / WEIGHTS).write_bytes(raw)
+    about = {"format": FORMAT, "weights": _digest(raw), **description.to_json()}
+    _write(staged / ABOUT, _json(about))
+    index = {
+        "_class_name": "Art2MusPipeline",
+        "_diffusers_version": version,
+        "aligner": ["art2mus.aligner", "ImageAligner"],
+    }
+    _write(staged / "model_index.json", _json(index))
+    _write(staged / "README.md", model_card(description, aligner.settings))
+    for name in FILES:
+        _sync(staged / name)
+
+
+def _digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
 def _state(aligner: ImageAligner) -> dict[str, torch.Tensor]:

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from art2mus.backbone import Backbone
 from art2mus.conditioning import NEGATIVE_PROMPT, PROMPT, Conditioning, PromptEncoder
@@ -36,6 +36,8 @@ from artsound.errors import UsageError
 
 _ENCODERS: Final = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2",
                     "projection_model")  # fmt: skip
+_TELL_S: Final = 5.0
+_PROMPTS: Final = 2  # another one whenever a prompt would be encoded to other numbers
 
 
 @dataclass(frozen=True)
@@ -71,33 +73,6 @@ class Prepared:
         return rows[split]
 
 
-class TrainingSet(Dataset[dict[str, Any]]):
-    """A prepared split's examples, by row.
-
-    An item has `moments`, a float16 tensor of the shape (2 C, 256, 16), the means in its first
-    half; `embedding`, a float32 tensor of the shape (E,); and `index`, the row.
-
-    Args:
-        prepared: what was prepared.
-        split: which split.
-    """
-
-    def __init__(self, prepared: Prepared, split: str) -> None:
-        self._moments = prepared.moments(split)
-        self._embeddings = prepared.embeddings(split)
-
-    def __len__(self) -> int:
-        return len(self._moments)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the example of a row; it is read from the memory maps."""
-        return {
-            "moments": torch.from_numpy(self._moments[index].copy()),
-            "embedding": torch.from_numpy(self._embeddings[index].copy()),
-            "index": index,
-        }
-
-
 def prepare(
     release: Release,
     splits: Sequence[str],
@@ -116,8 +91,8 @@ def prepare(
 
     Media are read once, in order, and decoded by threads; memory holds a batch. A batch is
     committed as it is computed, so that a build which is killed goes on from there and ends in the
-    same bytes. One process builds at a time, the others wait for it. The parts of the backbone that
-    only this needs are let go.
+    same bytes. One process builds at a time; the others wait for it, and say how far it is. The
+    parts of the backbone that only this needs are let go.
 
     Args:
         release: with media.
@@ -142,8 +117,8 @@ def prepare(
     places = Places.of(cache, release, backbone, encoder)
     found = _open(release, splits, places)
     if found is None:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / ".lock"):
+        report = progress or _silent
+        with _turn(cache, lambda: _tell(release, splits, places, report)):
             builder = Builder(
                 release,
                 places,
@@ -151,7 +126,7 @@ def prepare(
                 encoder,
                 batch=batch,
                 device=torch.device(device or backbone.device),
-                report=progress or _silent,
+                report=report,
                 threads=threads,
             )
             for split in splits:
@@ -180,11 +155,39 @@ def _open(
     return clips, vectors
 
 
+@contextmanager
+def _turn(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Be the only one who builds; `waiting` is called every few seconds while another does."""
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / ".lock")
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_TELL_S)
+        except Timeout:
+            waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _tell(release: Release, splits: Sequence[str], places: Places, report: Report) -> None:
+    """Report how many rows another process has cached until now."""
+    moments, embeddings = opened(places.moments), opened(places.vectors)
+    done, total = 0, sum(release.splits[split] for split in splits)
+    if moments is not None and embeddings is not None:
+        for split in splits:
+            images, music = keys_of(places.checksums(split), release.splits[split])
+            both = zip(images, music, strict=True)
+            done += sum(image in embeddings and track in moments for image, track in both)
+    report("caches, by another process", done, total)
+
+
 def _prompts(
     cache: Path, backbone: Backbone, prompt: str, negative: str
 ) -> tuple[tuple[Tensor, Tensor], Conditioning]:
     """Return the encoded prompts, from the cache or, once, from the backbone's text encoders."""
-    said = json.dumps([backbone.fingerprint, str(backbone.dtype), prompt, negative])
+    said = json.dumps([_PROMPTS, backbone.fingerprint, str(backbone.dtype), prompt, negative])
     path = cache / "prompts" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.safetensors"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +203,7 @@ def _encode_prompts(path: Path, backbone: Backbone, prompt: str, negative: str) 
     with torch.no_grad():
         encoder = PromptEncoder(backbone)
         text, mask = encoder.text([prompt])
-        away = encoder.negative([negative])
+        away = encoder.negative([negative], prompt=prompt)
     backbone.release(*_ENCODERS)
     tensors = {
         "text": text,

@@ -14,6 +14,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from art2mus.data.ids import check_ids, checked_id
 from art2mus.data.parquet import Opened
 from art2mus.data.rows import TEXTS, Media, Pair, Pairs
 from art2mus.data.shards import Shards, open_shards
@@ -71,14 +72,16 @@ class Release:
 
         Raises:
             UsageError: there is no such split.
-            ArtsoundError: a file is missing or damaged.
+            ArtsoundError: a file is missing or damaged, or a pair's id cannot name a file.
         """
         self.require(split)
         tables = []
         for number in range(len(self.shards.splits[split])):
             with self.shards.opened(split, number) as file:
                 tables.append(file.texts(TEXTS))
-        return Pairs(pa.concat_tables(tables))
+        pairs = Pairs(pa.concat_tables(tables))
+        check_ids(pairs.column("pair_id"), f"{self.name} {split}")
+        return pairs
 
     def media(self, split: str, indices: Sequence[int] | None = None) -> Iterator[Media]:
         """Yield rows with their media, in the order asked for; ascending order reads least.
@@ -89,7 +92,7 @@ class Release:
 
         Raises:
             UsageError: there is no such split, or the release is without media.
-            ArtsoundError: a file is missing or damaged.
+            ArtsoundError: a file is missing or damaged, or a pair's id cannot name a file.
             IndexError: there is no such row.
         """
         self.require(split)
@@ -120,6 +123,7 @@ class Release:
                 row, local = left.pop()
                 found = batch.slice(local - begin, 1).to_pylist()[0]
                 where = f"{self.name} {split}"
+                checked_id(found["pair_id"], where)
                 yield Media(Pair.of(found), row, where, found["image"], found["audio"])
             begin += batch.num_rows
             if not left:

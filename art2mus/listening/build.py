@@ -26,15 +26,14 @@ from art2mus.benchmark.clips import clip_of
 from art2mus.data import Media, Pair, Release, check_release
 from art2mus.listening.choose import check_enough, draw, eligible
 from art2mus.listening.clips import QUIETEST_LUFS, Bench, Levelled, predictions
-from art2mus.listening.documents import DATA, Item, Key, KeyItem, Test
+from art2mus.listening.documents import ASSETS, DATA, Item, Key, KeyItem, Test
 from art2mus.listening.questions import ANCHOR, ARTWORKS, QUESTIONS, RATERS
 from artsound.atomic import write_atomically
 from artsound.errors import UsageError
 
 Progress = Callable[[str, int, int], None]
 
-_ASSETS: Final = files("art2mus.listening") / "page"
-_COPIED: Final = ("index.html", "style.css", "app.js", "shuffle.js", "collector.js")
+_SOURCE: Final = files("art2mus.listening") / "page"
 _SIDE: Final = 1200  # pixels of an artwork's longer side
 _NAME: Final = re.compile(r"[\w][\w .+()-]{0,63}")
 _LONGEST_S: Final = 60.0
@@ -114,7 +113,8 @@ def build(
     found = {name: predictions(folder) for name, folder in models.items()}
     pairs = release.pairs(split)
     rows = eligible(pairs, found)
-    check_enough(rows, artworks, pairs, found)
+    others = ((name, release.pairs(name)) for name in release.splits if name != split)
+    check_enough(rows, artworks, pairs, found, others)
     drawn = draw(pairs, rows, artworks, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".tmp-{out.name}-", dir=out.parent) as temporary:
@@ -267,8 +267,8 @@ class _Writer:
 
     def finish(self, key: Key) -> None:
         """Write what is not media."""
-        for name in _COPIED:
-            (self._page / name).write_bytes((_ASSETS / name).read_bytes())
+        for name in ASSETS:
+            (self._page / name).write_bytes((_SOURCE / name).read_bytes())
         test = Test(
             test=key.test,
             seconds=key.seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -60,8 +60,20 @@ def check_enough(
     count: int,
     pairs: Sequence[Pair],
     models: Mapping[str, Mapping[str, object]],
+    others: Iterable[tuple[str, Sequence[Pair]]] = (),
 ) -> None:
-    """Raise UsageError, naming what each model lacks, unless there are artworks enough."""
+    """Refuse to draw more artworks than can be heard.
+
+    Args:
+        rows: what `eligible` found.
+        count: how many artworks are asked for.
+        pairs: of the split.
+        models: predictions by model and pair.
+        others: the names and pairs of the release's other splits; read only where rows are too few.
+
+    Raises:
+        UsageError: they are too few; names what each model lacks, or the split that it is of.
+    """
     if len(rows) >= count:
         return
     lacks = []
@@ -70,7 +82,16 @@ def check_enough(
             more = ", ..." if len(missing) > _NAMED else ""
             lacks.append(f"{name} lacks {len(missing)} ({', '.join(missing[:_NAMED])}{more})")
     why = f"; {'; '.join(lacks)}" if lacks else ""
+    elsewhere = [(len(eligible(there, models)), name) for name, there in others]
+    most, split = max(elsewhere, default=(0, ""))
+    if most > len(rows):
+        fewer = "" if most >= count else f" --artworks {most}"
+        remedy = f"of the split {split} {most} can, so give --split {split}{fewer}"
+    elif rows:
+        remedy = f"sample them, or give --artworks {len(rows)}"
+    else:
+        remedy = "sample every model on this split"
     raise UsageError(
         f"{len(rows)} artworks of the split's {len(pairs)} pairs can be heard from every model, and"
-        f" --artworks is {count}{why}: sample them, or ask for fewer"
+        f" --artworks is {count}{why}: {remedy}"
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from art2mus.listening.documents import Answers, AnswersError, Key, read_answers
+from art2mus.listening.answers import AnswersError, read_answers
+from art2mus.listening.documents import Answers, Key
 from art2mus.listening.serve import LIMIT
 from art2mus.listening.store import MAGIC, stored
 from artsound.errors import UsageError
@@ -73,7 +74,7 @@ def _documents(sources: Sequence[Path]) -> Iterator[tuple[str, bytes | str]]:
     """Yield what is to be read, and where it is from."""
     for path in sources:
         if path.is_dir():
-            files = sorted(found for found in path.iterdir() if found.suffix.lower() == _JSON)
+            files = sorted(found for found in path.iterdir() if _is_json(found))
             if not files:
                 raise UsageError(f"{path} has no {_JSON} files: give the folder of the downloads")
         else:
@@ -97,7 +98,13 @@ def _file(path: Path) -> Iterator[tuple[str, bytes | str]]:
         yield str(path), data
 
 
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == _JSON and path.is_file()
+
+
 def _bounded(data: bytes | str) -> bytes | str:
+    if isinstance(data, bytes) and not data.lstrip().startswith(b"{"):
+        raise AnswersError("malformed: neither the JSON of answers nor SQLite")
     if len(data) > LIMIT:
         raise AnswersError(f"malformed: more than {LIMIT} bytes")
     return data

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from art2mus.listening.questions import HIGHEST, LOWEST, QUESTIONS, QuestionId
-from artsound.errors import ArtsoundError, UsageError
+from art2mus.listening.questions import HIGHEST, LOWEST, QuestionId
+from artsound.errors import UsageError
 
 DATA: Final = "data.js"
+ASSETS: Final = ("index.html", "style.css", "app.js", "shuffle.js", "collector.js")
 _HEAD: Final = '"use strict";\nconst TEST = '
 _TAIL: Final = ";\n"
 _MOST: Final = 10_000
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8,32}$")]
+Picture = Annotated[str, Field(pattern=r"^media/[0-9a-f]{8,32}\.jpg$")]
+Sound = Annotated[str, Field(pattern=r"^media/[0-9a-f]{8,32}\.flac$")]
 Score = Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
 Background = Literal["", "musician", "visual artist", "neither"]
 # The opaque ids of an artwork's tracks, by the artwork's.
@@ -39,9 +42,9 @@ class Item(_Document):
     """
 
     id: Id
-    image: str
+    image: Picture
     description: str
-    tracks: dict[Id, str]
+    tracks: dict[Id, Sound]
 
 
 class Test(_Document):
@@ -67,6 +70,12 @@ class Test(_Document):
     def layout(self) -> Layout:
         """The tracks of each artwork."""
         return {item.id: frozenset(item.tracks) for item in self.items}
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The names of all of the page's files, from its folder."""
+        media = [name for item in self.items for name in (item.image, *item.tracks.values())]
+        return frozenset((*ASSETS, DATA, *media))
 
     def script(self) -> bytes:
         """Return the document as the script that the page loads, which works from disk too."""
@@ -122,6 +131,18 @@ class Key(_Document):
     items: dict[Id, KeyItem]
     was_lufs: dict[Id, float | None]
 
+    @model_validator(mode="after")
+    def _one_track_a_model(self) -> Self:
+        """Refuse a key that was edited into one that no answer can be read by."""
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("a model is named twice")
+        if self.anchor is not None and self.anchor not in self.models:
+            raise ValueError("its anchor is none of its models")
+        for artwork, item in self.items.items():
+            if sorted(item.tracks.values()) != sorted(self.models):
+                raise ValueError(f"artwork {artwork} has not one track of each of its models")
+        return self
+
     @property
     def layout(self) -> Layout:
         """The tracks of each artwork."""
@@ -165,70 +186,6 @@ class Answers(_Document):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
-class AnswersError(ArtsoundError):
-    """Answers cannot be counted.
-
-    Args:
-        reason: why, for people.
-        rater: whose they are, where that can be told.
-    """
-
-    def __init__(self, reason: str, rater: str = "") -> None:
-        super().__init__(reason)
-        self.rater = rater
-
-
-def read_answers(data: bytes | str, test: str, layout: Layout) -> Answers:
-    """Read a listener's answers and check them whole.
-
-    Args:
-        data: JSON.
-        test: the id of the test they have to be of.
-        layout: its artworks and tracks.
-
-    Raises:
-        AnswersError: they are malformed, of another test, or partial.
-    """
-    try:
-        read = Answers.model_validate_json(data)
-    except ValidationError as error:
-        raise AnswersError(f"malformed: {_first(error)}") from error
-    if read.test != test:
-        raise AnswersError(f"foreign: of test {read.test}, not of {test}", read.rater)
-    try:
-        _check(read, layout)
-    except AnswersError as error:
-        raise AnswersError(str(error), read.rater) from error
-    return read
-
-
-def _check(read: Answers, layout: Layout) -> None:
-    artworks = [item.artwork for item in read.answers]
-    if strange := set(artworks) - layout.keys():
-        raise AnswersError(f"malformed: the test has no artwork {min(strange)}")
-    if len(set(artworks)) < len(artworks):
-        raise AnswersError("malformed: an artwork stands there twice")
-    for item in read.answers:
-        tracks = [track.track for track in item.tracks]
-        known = layout[item.artwork]
-        if set(tracks) - known or len(set(tracks)) < len(tracks):
-            raise AnswersError(f"malformed: other tracks than those of artwork {item.artwork}")
-        if item.preferred is not None and item.preferred not in known:
-            raise AnswersError(f"malformed: artwork {item.artwork} has no track {item.preferred}")
-    whole = sum(
-        item.preferred is not None
-        and {track.track for track in item.tracks} == layout[item.artwork]
-        and all(
-            track.scores.get(question.id) is not None
-            for track in item.tracks
-            for question in QUESTIONS
-        )
-        for item in read.answers
-    )
-    if whole < len(layout):
-        raise AnswersError(f"partial: {whole} of {len(layout)} artworks are answered whole")
-
-
 def read_test(page: Path) -> Test:
     """Read what a page shows.
 
@@ -248,7 +205,7 @@ def read_test(page: Path) -> Test:
         ) from error
     except ValueError as error:  # also pydantic's and a wrong encoding
         raise UsageError(
-            f"{path} is damaged ({_first(error)}): build the test again with the same options"
+            f"{path} is damaged ({first_error(error)}): build the test again with the same options"
         ) from error
 
 
@@ -266,11 +223,12 @@ def read_key(path: Path) -> Key:
         ) from error
     except ValidationError as error:
         raise UsageError(
-            f"{path} is not the key of a listening test ({_first(error)}): it lies beside the page"
+            f"{path} is not the key of a listening test ({first_error(error)}): give PAGE.key.json"
+            " as `art2mus listen build` wrote it"
         ) from error
 
 
-def _first(error: ValueError) -> str:
+def first_error(error: ValueError) -> str:
     """Return one line on what is wrong; never the input itself, which may be anything."""
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())[:200]

@@ -5,23 +5,31 @@ It keeps no names, addresses or times, and writes none to the terminal.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import re
 import shutil
+import socket
+import sys
+import time
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any, Final, cast
-from urllib.parse import urlsplit
 
-from art2mus.listening.documents import AnswersError, Test, read_answers, read_test
+from art2mus.listening.answers import AnswersError, read_answers
+from art2mus.listening.documents import Test, read_test
 from art2mus.listening.store import AnswerStore
 from artsound.errors import ArtsoundError, UsageError
 
 LIMIT: Final = 256 * 1024  # bytes of an answer: 15 artworks of five tracks take about 10 kB
 COLLECTOR: Final = b'"use strict";\nconst COLLECTOR = "answers";\n'
 _PATIENCE_S: Final = 30.0  # for a listener's network
+_LINGER_S: Final = 3.0  # for what a listener still sends of a refused body
+_CHUNK: Final = 1 << 16
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _TYPES: Final = {
     ".js": "text/javascript",
@@ -40,7 +48,8 @@ class Collector(ThreadingHTTPServer):
         port: the port; 0 for any that is free.
 
     Raises:
-        UsageError: it is no page, the answers would lie in it, or the port is taken.
+        UsageError: it is no page or not a whole one, the answers would lie in it or cannot be kept,
+            or the port is taken.
     """
 
     daemon_threads = True
@@ -53,15 +62,20 @@ class Collector(ThreadingHTTPServer):
         folder = page.resolve()
         if answers.resolve().is_relative_to(folder):
             raise UsageError(f"{answers} lies in the page, for all to read: choose another place")
+        # What else lies in the folder, a key perhaps, is nobody's business.
+        self.files = self.test.files
+        if missing := sorted(name for name in self.files if not (folder / name).is_file()):
+            raise UsageError(
+                f"{page} lacks {len(missing)} of the page's {len(self.files)} files, {missing[0]}"
+                " for one: copy the whole folder that `art2mus listen build` made"
+            )
         self.store = AnswerStore(answers)
-        self.files = {
-            path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-        }
         try:
             super().__init__((host, port), partial(_Handler, directory=str(folder)))
         except OSError as error:
             raise UsageError(
-                f"cannot listen at {host}:{port} ({error.strerror}): choose another --port"
+                f"cannot listen at {host}:{port} ({error.strerror}): choose another --port, or a"
+                " --host of this machine"
             ) from error
 
     @property
@@ -70,7 +84,10 @@ class Collector(ThreadingHTTPServer):
         return f"http://{self.server_address[0]}:{self.server_port}/"  # type: ignore[str-bytes-safe]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of listeners who go away in the middle of a clip."""
+        """Say what went wrong, never with whom; nothing of listeners who go away in a clip."""
+        error = sys.exception()
+        if not isinstance(error, (ConnectionError, TimeoutError)):
+            _warn(f"a request failed, {type(error).__name__}: {error}")
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -94,14 +111,20 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         """Send a file's head, or that of a part of it, which Safari plays nothing without."""
-        name = urlsplit(self.path).path.lstrip("/") or "index.html"
+        name = self._where.lstrip("/") or "index.html"
         if name == "collector.js":
             return self._bytes(COLLECTOR, _TYPES[".js"])
         if name not in self.collector.files:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         path = Path(self.directory) / name
-        size = path.stat().st_size
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            _warn(f"{path}: {error.strerror}: a listener asked for it; restore the page")
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        size = os.fstat(stream.fileno()).st_size
         wanted = _RANGE.fullmatch(self.headers.get("Range", ""))
         if not wanted or not any(wanted.groups()):
             begin, end = 0, size
@@ -109,6 +132,7 @@ class _Handler(SimpleHTTPRequestHandler):
         else:
             begin, end = _part(wanted[1], wanted[2], size)
             if begin >= end:
+                stream.close()
                 self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
                 self.send_header("Content-Range", f"bytes */{size}")
                 self.send_header("Content-Length", "0")
@@ -120,7 +144,6 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(end - begin))
         self.send_header("Accept-Ranges", "bytes")
         self.end_headers()
-        stream = path.open("rb")
         stream.seek(begin)
         return _Part(stream, end - begin)
 
@@ -132,46 +155,74 @@ class _Handler(SimpleHTTPRequestHandler):
         """Take a listener's answers: 201 new, 200 there already, 4xx and a reason if refused."""
         # What follows on the connection may be the rest of what was refused.
         self.close_connection = True
-        if urlsplit(self.path).path != "/answers":
-            return self._say(HTTPStatus.NOT_FOUND, "answers go to /answers")
-        # A form of another site cannot send this type without asking first.
-        if self.headers.get_content_type() != "application/json":
-            return self._say(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "answers are application/json")
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            return self._say(HTTPStatus.LENGTH_REQUIRED, "answers need a Content-Length")
-        if len(length) > 12 or int(length) > LIMIT:
-            return self._say(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"answers are at most {LIMIT} bytes"
-            )
-        data = self.rfile.read(int(length))
-        if len(data) < int(length):
-            return self._say(HTTPStatus.BAD_REQUEST, "the answers arrived in part")
+        if self._where != "/answers":
+            self._refuse(HTTPStatus.NOT_FOUND, "answers go to /answers")
+        # A form of another site cannot send this type without asking first.
+        elif self.headers.get_content_type() != "application/json":
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "answers are application/json")
+        elif not (length.isascii() and length.isdigit()):
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "answers need a Content-Length")
+        elif len(length) > 12 or int(length) > LIMIT:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"answers are at most {LIMIT} bytes")
+        else:
+            self._say(*self._taken(int(length)))
+
+    def _taken(self, length: int) -> tuple[HTTPStatus, str]:
+        """Read so many bytes and keep them; return what is to be said."""
+        data = self.rfile.read(length)
+        if len(data) < length:
+            return HTTPStatus.BAD_REQUEST, "the answers arrived in part"
         test = self.collector.test
         try:
             answers = read_answers(data, test.test, test.layout)
             outcome = self.collector.store.add(answers)
         except AnswersError as error:
-            return self._say(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except ArtsoundError:
-            return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "the answers cannot be kept just now")
-        if outcome == "different":
-            return self._say(HTTPStatus.CONFLICT, "this rater code has other answers already")
-        code = HTTPStatus.CREATED if outcome == "new" else HTTPStatus.OK
-        return self._say(code, "kept" if outcome == "new" else "kept already")
+            return HTTPStatus.UNPROCESSABLE_ENTITY, str(error)
+        except ArtsoundError as error:
+            _warn(str(error))
+            return HTTPStatus.SERVICE_UNAVAILABLE, "the answers cannot be kept just now"
+        return {
+            "new": (HTTPStatus.CREATED, "kept"),
+            "same": (HTTPStatus.OK, "kept already"),
+            "different": (HTTPStatus.CONFLICT, "this rater code has other answers already"),
+        }[outcome]
+
+    @property
+    def _where(self) -> str:
+        """The path that was asked for, as it came."""
+        return self.path.partition("?")[0].partition("#")[0]
+
+    def _refuse(self, code: HTTPStatus, what: str) -> None:
+        """Answer before the body is read, then let what is on its way come in, and drop it.
+
+        To close on bytes that were not read resets the connection: the listener's browser, still
+        sending, would tell of a broken network and not of the reason.
+        """
+        self._say(code, what)
+        until = time.monotonic() + _LINGER_S
+        with contextlib.suppress(OSError):  # the listener may well be gone
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER_S)
+            while time.monotonic() < until and self.rfile.read1(_CHUNK):
+                pass
 
     def _say(self, code: HTTPStatus, what: str) -> None:
         stream = self._bytes(json.dumps({"status": what}).encode(), "application/json", code)
         self.wfile.write(stream.read())
 
     def _bytes(self, data: bytes, kind: str, code: HTTPStatus = HTTPStatus.OK) -> IO[bytes]:
-        import io
-
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         return io.BytesIO(data)
+
+
+def _warn(line: str) -> None:
+    """Tell whoever runs the server."""
+    sys.stderr.write(f"art2mus: {line}\n")
+    sys.stderr.flush()
 
 
 class _Part:

@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS answers (
     PRIMARY KEY (test, rater)
 ) STRICT, WITHOUT ROWID
 """
+_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_BODIES: Final = "SELECT body FROM answers ORDER BY test, rater"
+_NOT_WRITABLE: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _PATIENCE_S: Final = 10.0
 
 
@@ -40,8 +43,11 @@ class AnswerStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._open() as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(_SCHEMA)
+                found = {name for (name,) in connection.execute(_TABLES)}
+                if not found or "answers" in found:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute(_SCHEMA)
+                connection.execute("SELECT test, rater, body FROM answers LIMIT 0")
         except (sqlite3.Error, OSError) as error:
             raise UsageError(
                 f"{path} cannot hold answers ({error}): choose another file"
@@ -87,19 +93,32 @@ class AnswerStore:
 
 
 def stored(path: Path) -> list[str]:
-    """Return the answers in a file, of whichever test, without changing it.
+    """Return the answers in a file, of whichever test, a collector may be writing it meanwhile.
+
+    The file is opened for writing where it can be, for then SQLite takes in what a killed collector
+    left beside it and leaves no files behind; from a folder that is for reading only, it is read as
+    it is.
 
     Raises:
-        UsageError: it is no file of answers.
+        UsageError: it is no file of answers, or one that lacks what lies beside it.
     """
+    address = path.resolve().as_uri()
+    beside = path.resolve().with_name(f"{path.resolve().name}-wal")
     try:
-        address = f"{path.resolve().as_uri()}?mode=ro"
-        with contextlib.closing(
-            sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)
-        ) as connection:
-            rows = connection.execute("SELECT body FROM answers ORDER BY test, rater").fetchall()
+        try:
+            rows = _bodies(f"{address}?mode=rw")
+        except sqlite3.OperationalError as error:
+            if beside.exists() or error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+                raise
+            rows = _bodies(f"{address}?mode=ro&immutable=1")
     except sqlite3.Error as error:
         raise UsageError(
-            f"{path} holds no answers ({error}): give what `art2mus listen serve --answers` wrote"
+            f"{path} holds no answers ({error}): give what `art2mus listen serve --answers` wrote,"
+            " in a folder that can be written"
         ) from error
     return [str(body) for (body,) in rows]
+
+
+def _bodies(address: str) -> list[tuple[str]]:
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as connection:
+        return connection.execute(_BODIES).fetchall()

@@ -19,9 +19,7 @@ _OURS: Final = "ours"
 _ANCHOR: Final = "hidden anchor"
 
 
-def tables(
-    key: Key, collected: Collected, ratings: Ratings, dropped: Sequence[str], seed: int
-) -> list[Table]:
+def tables(key: Key, collected: Collected, ratings: Ratings, dropped: Sequence[str]) -> list[Table]:
     """Return all tables of a test.
 
     Args:
@@ -29,16 +27,15 @@ def tables(
         collected: what was read.
         ratings: of the raters that count.
         dropped: the flagged raters that do not.
-        seed: of the bootstrap.
 
     Raises:
         MissingDependency: the package that computes the agreement is not installed.
     """
     return [
-        _table_9(key, collected, ratings, dropped, seed),
-        _intervals(ratings, seed),
-        _differences(ratings, seed),
-        _preferences(ratings, seed),
+        _table_9(key, collected, ratings, dropped),
+        _intervals(ratings),
+        _differences(ratings),
+        _preferences(ratings),
         _agreement(ratings),
         _raters(collected, ratings, dropped),
     ]
@@ -64,11 +61,9 @@ def write_rejected(collected: Collected, out: Path) -> Path:
     return path
 
 
-def _table_9(
-    key: Key, collected: Collected, ratings: Ratings, dropped: Sequence[str], seed: int
-) -> Table:
+def _table_9(key: Key, collected: Collected, ratings: Ratings, dropped: Sequence[str]) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for place, (name, means) in enumerate(zip(ratings.models, ratings.means(seed), strict=True)):
+    for place, (name, means) in enumerate(zip(ratings.models, ratings.means(), strict=True)):
         whose = _ANCHOR if place == ratings.anchor else _OURS
         rows.append((name, whose, *(mean.value for mean in means)))
     rows += [(name, "paper", *values) for name, values in PAPER]
@@ -76,20 +71,26 @@ def _table_9(
         one.background or "not said" for one in collected.answers if one.rater in ratings.raters
     )
     people = ", ".join(f"{count} {name}" for name, count in sorted(backgrounds.items()))
+    count = len(ratings.raters)
     notes = [
-        f"Ours: {len(ratings.raters)} raters of {key.raters} planned ({people}),"
+        f"Ours: {count} rater{'s' * (count != 1)} of {key.raters} planned ({people}),"
         f" {len(key.items)} artworks of the split {key.split} of {key.release}, clips of"
         f" {key.seconds:.2f} s at {key.lufs:.1f} LUFS; each rater's mean, averaged over raters.",
         "Paper: table 9, 15 raters, other artworks and other people: not comparable with ours"
         " beyond the protocol.",
     ]
-    if flagged := ratings.flagged():
+    if flagged := len(ratings.flagged()):
         notes.append(
-            f"{len(flagged)} of the raters rate the ground truth below the models in audio quality:"
-            f" {', '.join(flagged)}."
+            f"{flagged} of {count} raters {'rate' if flagged > 1 else 'rates'} the"
+            " audio quality of the ground truth below the models', on average. The table `raters`"
+            " names them, `--drop-flagged` leaves them out."
         )
     if dropped:
-        notes.append(f"Left out for that: {', '.join(dropped)}.")
+        notes.append(
+            f"Left out by `--drop-flagged`: {len(dropped)}, for rating the audio quality of the"
+            " ground truth below the models', on average. That favours the ground truth. The table"
+            " `raters` names them."
+        )
     return Table(
         "table_9",
         "Table 9: subjective evaluation, mean scores from 1 to 5, higher is better",
@@ -104,25 +105,25 @@ def _bounds(mean: Mean) -> tuple[Cell, Cell, Cell]:
     return mean.value, low, high
 
 
-def _intervals(ratings: Ratings, seed: int) -> Table:
+def _intervals(ratings: Ratings) -> Table:
     rows = [
         (name, question, *_bounds(mean))
-        for name, means in zip(ratings.models, ratings.means(seed), strict=True)
+        for name, means in zip(ratings.models, ratings.means(), strict=True)
         for question, mean in zip(_NAMES, means, strict=True)
     ]
     return Table(
         "table_9_intervals",
-        "Mean scores with 95 % bootstrap intervals over raters",
+        "Mean scores with 95 % intervals over raters",
         ("model", "question", "mean", "from", "to"),
         tuple(rows),
-        (_method(ratings, seed),),
+        (_method(ratings),),
     )
 
 
-def _differences(ratings: Ratings, seed: int) -> Table:
+def _differences(ratings: Ratings) -> Table:
     rows = [
         (f"{one} - {other}", question, *_bounds(mean), _told(mean))
-        for one, other, means in ratings.differences(seed)
+        for one, other, means in ratings.differences()
         for question, mean in zip(_NAMES, means, strict=True)
     ]
     return Table(
@@ -131,6 +132,7 @@ def _differences(ratings: Ratings, seed: int) -> Table:
         ("models", "question", "mean", "from", "to", "more than noise"),
         tuple(rows),
         (
+            _method(ratings),
             "More than noise: the 95 % interval leaves out 0. Nothing is corrected for several"
             " comparisons.",
         ),
@@ -144,28 +146,27 @@ def _told(mean: Mean) -> str:
     return "yes" if low > 0 or high < 0 else "no"
 
 
-def _preferences(ratings: Ratings, seed: int) -> Table:
+def _preferences(ratings: Ratings) -> Table:
     rows = [
         (name, int((ratings.preferred == place).sum()), *_bounds(share))
-        for place, (name, share) in enumerate(
-            zip(ratings.models, ratings.shares(seed), strict=True)
-        )
+        for place, (name, share) in enumerate(zip(ratings.models, ratings.shares(), strict=True))
     ]
     return Table(
         "preferences",
         "Preferred tracks",
         ("model", "times", "share", "from", "to"),
         tuple(rows),
-        (_method(ratings, seed),),
+        (_method(ratings),),
     )
 
 
-def _method(ratings: Ratings, seed: int) -> str:
-    if len(ratings.raters) < 2:
+def _method(ratings: Ratings) -> str:
+    raters = len(ratings.raters)
+    if raters < 2:
         return "One rater gives no interval."
     return (
-        "Intervals: percentile bootstrap over raters, 2,000 resamples, seed"
-        f" {seed}; the artworks are taken as they are."
+        f"Intervals: Student's t over {raters} raters, within the scale; the artworks are taken as"
+        " they are. None where all raters have the same mean, which leaves no spread to go by."
     )
 
 

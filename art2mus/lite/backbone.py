@@ -15,7 +15,7 @@ from torch import Tensor
 from art2mus.backbone import Backbone
 from art2mus.data import Release, check_release
 from art2mus.lite.codec import PatchCodec
-from art2mus.lite.music import Music, Report, gather
+from art2mus.lite.music import TRACKS, Music, Report, gather
 from art2mus.lite.parts import LATENT_CHANNELS, make_parts
 from art2mus.lite.prior import PriorSettings, pretrain
 from art2mus.lite.vocoder import GriffinLimVocoder
@@ -59,7 +59,12 @@ release's card.
 
 
 def make_toy(
-    release: Release, out: Path, settings: PriorSettings | None = None, report: Report | None = None
+    release: Release,
+    out: Path,
+    settings: PriorSettings | None = None,
+    report: Report | None = None,
+    *,
+    tracks: int = TRACKS,
 ) -> Path:
     """Train a toy backbone on a release's train split and write it.
 
@@ -68,6 +73,7 @@ def make_toy(
         out: the folder; it must not exist yet.
         settings: how it is trained.
         report: told what is done, how much of it, and of how much.
+        tracks: how many of the split's first it learns from; all are in memory.
 
     Returns:
         The folder, which `Backbone.open` opens. It appears when it is complete.
@@ -79,7 +85,7 @@ def make_toy(
     refuse_existing(out)
     check_release(release, needs_image=False)
     chosen = settings or PriorSettings()
-    music = gather(release, report=report)
+    music = gather(release, tracks=tracks, report=report)
     return train_toy(music, out, chosen, name=release.name, report=report)
 
 

@@ -21,6 +21,9 @@ from artsound.models.registry import Models, require
 
 CLIP_S: Final = 10
 EMBEDDER: Final = "lite-conse"
+TRACKS: Final = 300
+"""How many tracks a toy prior learns from at most: of 30 s, a quarter of a gigabyte of clips."""
+
 Report = Callable[[str, int, int], None]
 
 
@@ -52,18 +55,21 @@ def gather(
     split: str = "train",
     *,
     embedder: str = EMBEDDER,
+    tracks: int = TRACKS,
     report: Report | None = None,
 ) -> Music:
     """Cut a split's tracks into clips of 10 s and embed them.
 
     A track gives as many whole clips as it has, and at least one. Each goes through the front end
     of training (`mel.training_clip`), so that its level and its last, silent quarter of a second
-    are those that an aligner is trained on.
+    are those that an aligner is trained on. All clips are in memory: 262 KB each.
 
     Args:
         release: with media.
         split: which.
         embedder: a registered embedder of images and audio.
+        tracks: how many of the split's first rows, so that of a release on the Hub only the first
+            files are needed.
         report: told what is done, how much of it, and of how much.
 
     Raises:
@@ -73,9 +79,10 @@ def gather(
     if not {"image", "audio"} <= set(require("embedder", embedder).modalities):
         raise UsageError(f"{embedder} does not embed both images and audio: try {EMBEDDER}")
     model: Any = Models().load("embedder", embedder)
-    total = release.splits.get(split, 0)
+    release.require(split)
+    total = min(tracks, release.splits[split])
     mels, embeddings, rows = [], [], []
-    for media in release.media(split):
+    for media in release.media(split, range(total)):
         samples, rate = media.audio()
         clips = list(whole_clips(samples, rate))
         mels += [log_mel(training_clip(torch.from_numpy(clip), rate))[0] for clip in clips]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from art2mus.conditioning import Conditioning
+from art2mus.sampling.settings import LONGEST_S
 from artsound.errors import UsageError
 
 # Called after each step with its number, its timestep and the latents; returns the latents.
@@ -25,14 +26,16 @@ def latent_shape(
     frame down, and returns less than was asked for, ours rounds up.
 
     Raises:
-        UsageError: the duration is not a positive number, or shorter than one frame of the latent.
+        UsageError: the duration is shorter than one frame of the latent, too long, or no number.
     """
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     rate = int(vocoder.config.sampling_rate)
     hop = math.prod(vocoder.config.upsample_rates)
     shortest = factor * hop / rate
-    if not (math.isfinite(duration_s) and duration_s >= shortest):
-        raise UsageError(f"duration_s = {duration_s}: give {shortest:g} seconds or more")
+    if not shortest <= duration_s <= LONGEST_S:
+        raise UsageError(
+            f"duration_s = {duration_s}: give {shortest:g} seconds or more, up to {LONGEST_S:g}"
+        )
     samples = round(duration_s * rate)
     latent_frames = math.ceil(samples / (hop * factor))
     bins = int(vocoder.config.model_in_dim) // factor

@@ -11,7 +11,7 @@ from art2mus.checkpoint import Description
 from art2mus.encoders import VisualEncoder
 from art2mus.sampling.inputs import Artwork, Inputs, in_batches
 from art2mus.sampling.opening import open_encoder
-from art2mus.sampling.page import PagePictures
+from art2mus.sampling.page.pictures import PagePictures
 from art2mus.sampling.records import Item
 
 _BATCH: Final = 16  # images that are decoded and embedded at a time

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from artsound.errors import ArtsoundError, UsageError
-from artsound.sources.media import MediaError, MediaLimits, decode_image
+from artsound.sources.media import MediaError, MediaLimits, decode_image, to_rgb
 
 ImageSource = Image.Image | str | Path
 
@@ -30,7 +30,7 @@ def is_url(source: str) -> bool:
 
 
 def read_image(source: ImageSource) -> Image.Image:
-    """Return an image as RGB: upright, whole, flattened on white.
+    """Return an image as RGB: upright, whole, flattened on white, whichever way it is given.
 
     Args:
         source: an image of Pillow's, a file's path, or an http(s) address.
@@ -40,7 +40,11 @@ def read_image(source: ImageSource) -> Image.Image:
         ImageError: it is no image, a damaged one or too large, or it cannot be fetched.
     """
     if isinstance(source, Image.Image):
-        return source.convert("RGB")
+        try:
+            return to_rgb(source)
+        except MediaError as error:
+            name = getattr(source, "filename", "") or "an image of Pillow's"
+            raise ImageError(f"{name} cannot be used ({error}): give a whole one") from error
     return decode(read_bytes(source), str(source))
 
 

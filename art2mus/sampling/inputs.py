@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -64,7 +64,7 @@ class FileInputs:
 
     Args:
         given: what the user named.
-        without: a folder whose files are not artworks: the output's page.
+        without: files in folders that are not artworks: the pictures of the output's page.
         told: called as images are read.
 
     Raises:
@@ -73,7 +73,11 @@ class FileInputs:
     """
 
     def __init__(
-        self, given: Sequence[str], *, without: Path | None = None, told: Told | None = None
+        self,
+        given: Sequence[str],
+        *,
+        without: Collection[Path] = frozenset(),
+        told: Told | None = None,
     ) -> None:
         sources = list(dict.fromkeys(one for each in given for one in _expand(each, without)))
         if not sources:
@@ -154,7 +158,7 @@ def safe_name(text: str) -> str:
     return name or "image"
 
 
-def _expand(given: str, without: Path | None) -> list[str]:
+def _expand(given: str, without: Collection[Path]) -> list[str]:
     if is_url(given):
         return [given]
     path = Path(given).expanduser()
@@ -174,11 +178,10 @@ def _expand(given: str, without: Path | None) -> list[str]:
     return [str(path)]
 
 
-def _artworks_in(folder: Path, without: Path | None) -> Iterator[Path]:
+def _artworks_in(folder: Path, without: Collection[Path]) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        ours = without is not None and without.resolve() in path.resolve().parents
-        if _is_artwork(path) and path.is_file() and not hidden and not ours:
+        if _is_artwork(path) and path.is_file() and not hidden and path.resolve() not in without:
             yield path
 
 

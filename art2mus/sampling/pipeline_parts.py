@@ -84,7 +84,7 @@ class PipelineParts(DiffusionPipeline):
         self.encoder = encoder
         self.description = description
         self._texts: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-        self._negatives: dict[str, Conditioning] = {}
+        self._negatives: dict[tuple[str, str], Conditioning] = {}
 
     @classmethod
     def from_backbone(
@@ -232,12 +232,15 @@ class PipelineParts(DiffusionPipeline):
     def encode_negative(self, prompt: str = NEGATIVE_PROMPT) -> Conditioning:
         """Return a negative prompt's conditioning by the backbone's own text path; encoded once.
 
+        It depends on how long the pipeline's own prompt is, which guidance leads to.
+
         Raises:
             UsageError: the pipeline has no backbone to encode it.
         """
-        if prompt not in self._negatives:
-            self._negatives[prompt] = self._prompts().negative([prompt])
-        return self._negatives[prompt]
+        key = (self.prompt, prompt)
+        if key not in self._negatives:
+            self._negatives[key] = self._prompts().negative([prompt], prompt=self.prompt)
+        return self._negatives[key]
 
     def _prompts(self) -> PromptEncoder:
         if self.backbone is None:

@@ -62,8 +62,7 @@ class Ranker:
 
 def encoder_ranker(encoder: VisualEncoder) -> Ranker | None:
     """Return what ranks in the space of a visual encoder; None where that has no music in it."""
-    embedder = encoder._embedder
-    return Ranker(embedder) if can_rank(embedder) else None
+    return Ranker(encoder.embedder) if can_rank(encoder.embedder) else None
 
 
 def load_ranker(name: str) -> Ranker:

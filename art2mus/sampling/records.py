@@ -3,8 +3,9 @@
     out/STEM.wav              the music for the image STEM.jpg
     out/STEM.json             what it was made of and with
     out/STEM-seed7.wav        the same of several seeds
-    out/page/                 thumbnails and spectrograms
+    out/page/                 thumbnails and spectrograms, and the list of the page's files
     out/index.html            the page
+    out/.art2mus-sample.lock  held while a command writes here
 
 A record is written before its sound, and what it describes is there once the sound is: a command
 that is stopped in between makes both anew.
@@ -96,7 +97,8 @@ def plan(
         overwrite: whether what is there with other settings is made anew.
 
     Raises:
-        UsageError: one is there with other settings, and is not to be overwritten.
+        UsageError: one is there with other settings and is not to be overwritten, or somebody
+            else's file is where one is to be written.
     """
     records = read_records(folder)
     owners = {name.lower(): str(record["image_sha256"]) for name, record in records.items()}
@@ -128,7 +130,11 @@ def plan(
                     f"{folder / name}.json is of another {difference}: give another --out, or"
                     " --overwrite"
                 )
-            items.append(Item(name, artwork, seed, there and not difference))
+            done = there and not difference
+            target = folder / f"{name}.{wanted['settings'].get('format')}"
+            if record and not done and target.exists() and target != sound_of(folder, name, record):
+                raise UsageError(f"{target} is not of {name}.json: move it away before --overwrite")
+            items.append(Item(name, artwork, seed, done))
     return items
 
 

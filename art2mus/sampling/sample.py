@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from art2mus.checkpoint import Description, load_checkpoint
 from art2mus.pipeline import Art2MusPipeline
+from art2mus.sampling.alone import alone_in
 from art2mus.sampling.embeddings import Seeing
 from art2mus.sampling.inputs import Inputs, in_batches
 from art2mus.sampling.loudness import AudioFormat, encode
+from art2mus.sampling.noise import seeds_for
 from art2mus.sampling.opening import check_encoder_name, open_backbone
-from art2mus.sampling.page import PagePictures, write_page
+from art2mus.sampling.page import check_page, write_page
+from art2mus.sampling.page.pictures import PagePictures
 from art2mus.sampling.pipeline_parts import TEXT_PARTS
 from art2mus.sampling.provenance import circumstances, source_of
 from art2mus.sampling.records import FORMAT, Item, plan, read_record, sound_of, write_record
@@ -95,19 +98,25 @@ def sample(
         progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
-        UsageError: an argument does not fit, or what is there was made with other settings.
-        ArtsoundError: a part is missing or damaged, or the model gives no numbers.
+        UsageError: an argument does not fit, what is there was made with other settings, or
+            somebody else's file has the name of one of the page's.
+        ArtsoundError: a part is missing or damaged, another command is writing into the folder, or
+            the model gives no numbers.
     """
     settings = settings or SampleSettings()
     settings.check()
     if batch < 1:
         raise UsageError(f"batch = {batch}: give 1 or more")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UsageError("give one seed or more, none of them twice")
+    seeds_for(seeds, 1, len(seeds))
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: samples are written into a folder")
+    if page:
+        check_page(out)
     aligner, description = load_checkpoint(checkpoint, revision=revision)
     check_encoder_name(description, encoder or description.encoder)
-    if rank_by is not None:
-        check_ranker(rank_by, description)
+    ranked = None if rank_by is None else check_ranker(rank_by, description)
     opened = open_backbone(
         description,
         backbone,
@@ -115,41 +124,42 @@ def sample(
         device="cpu" if offload else device,
     )
     set_steps(make_scheduler(settings.scheduler, opened.scheduler), settings.steps, "cpu")
-    source = source_of(checkpoint, aligner, description, opened)
     shaping = {
         **asdict(settings),
         "prompt": description.prompt,
         "negative_prompt": _negative(settings, description),
     }
-    identity = {"checkpoint": source, "settings": shaping}
-    sweep(out)
-    items = plan(out, inputs.artworks, seeds, identity, overwrite=overwrite)
-    todo = [item for item in items if not item.done]
-    pictures = PagePictures(out) if page else None
-    see = Seeing(inputs, description, encoder_checkpoint, device, pictures, progress)
-    embeddings = see.embeddings(items)
-    if todo:
-        if rank_by is None:
-            forget()  # the encoder may be as large as the backbone
-        pipeline = _pipeline(opened, aligner, description, shaping, offload)
-        made_with = {**identity, "toy_prior": opened.toy, **circumstances(device, description)}
-        for number, chunk in enumerate(in_batches(todo, batch)):
+    with alone_in(out):
+        source = source_of(checkpoint, aligner, description, opened)
+        identity = {"checkpoint": source, "settings": shaping}
+        sweep(out)
+        items = plan(out, inputs.artworks, seeds, identity, overwrite=overwrite)
+        pictures = PagePictures(out) if page else None
+        if pictures is not None:
+            pictures.claim(item.artwork.sha256 for item in items)
+        see = Seeing(inputs, description, encoder_checkpoint, device, pictures, progress)
+        embeddings = see.embeddings(items)
+        todo = [item for item in items if not item.done]
+        if todo:
+            if rank_by is None:
+                forget()  # the encoder may be as large as the backbone
+            pipeline = _pipeline(opened, aligner, description, shaping, offload)
+            made_with = {**identity, "toy_prior": opened.toy, **circumstances(device, description)}
+            for number, chunk in enumerate(in_batches(todo, batch)):
 
-            def told(step: int, begun: int = number * batch, size: int = len(chunk)) -> None:
-                progress(
-                    "sampling", begun * settings.steps + step * size, len(todo) * settings.steps
-                )
+                def told(step: int, begun: int = number * batch, size: int = len(chunk)) -> None:
+                    progress(
+                        "sampling", begun * settings.steps + step * size, len(todo) * settings.steps
+                    )
 
-            sounds = _generate(pipeline, chunk, embeddings, settings, shaping, told)
-            for item, sound in zip(chunk, sounds, strict=True):
-                _keep(out, item, sound, pipeline.sample_rate, settings.format, made_with)
-        del pipeline
-        opened.release()
-    if rank_by is not None:
-        score(out, items, inputs, rank_by, see.encoder, progress)
-    at = None
-    if pictures is not None:
-        at = write_page(out, pictures, progress)
+                sounds = _generate(pipeline, chunk, embeddings, settings, shaping, told)
+                for item, sound in zip(chunk, sounds, strict=True):
+                    _keep(out, item, sound, pipeline.sample_rate, settings.format, made_with)
+            del pipeline
+            opened.release()
+        if rank_by is not None:
+            score(out, items, inputs, rank_by, see.encoder, progress)
+        at = None if pictures is None else write_page(out, pictures, progress, ranked)
     return Sampled(
         [item.name for item in todo], [item.name for item in items if item.done], at, opened.toy
     )

@@ -11,6 +11,8 @@ from art2mus.sampling.schedulers import SCHEDULERS
 from artsound.errors import UsageError
 
 PRECISIONS: Final = ("float32", "bfloat16")
+SHORTEST_S: Final = 0.1
+LONGEST_S: Final = 600.0  # far beyond what AudioLDM 2 was trained on, and what memory holds
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class SampleSettings:
         steps: passes of the U-Net.
         guidance: scale of classifier-free guidance; 1 or less for none.
         negative_prompt: what to lead away from; the checkpoint's if None.
-        duration_s: of the music.
+        duration_s: of the music, `SHORTEST_S` to `LONGEST_S`.
         scheduler: one of `schedulers.SCHEDULERS`.
         precision: what the backbone computes in: `float32` or `bfloat16`.
         format: of the file: `wav` or `flac`, 16 bits.
@@ -41,10 +43,12 @@ class SampleSettings:
         Raises:
             UsageError: a setting is out of its range.
         """
-        if not 1 <= self.steps <= 1000:
+        if not 1 <= self.steps <= 999:
             raise UsageError(f"steps = {self.steps}: give 1 to 999")
-        if not (math.isfinite(self.duration_s) and self.duration_s > 0):
-            raise UsageError(f"duration = {self.duration_s}: give seconds, more than 0")
+        if not SHORTEST_S <= self.duration_s <= LONGEST_S:
+            raise UsageError(
+                f"duration = {self.duration_s}: give {SHORTEST_S:g} to {LONGEST_S:g} seconds"
+            )
         if not math.isfinite(self.guidance):
             raise UsageError(f"guidance = {self.guidance}: give a finite number")
         for name, known in (

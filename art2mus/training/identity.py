@@ -39,6 +39,9 @@ def standing(
 ) -> Position:
     """Return where the training stands: at its start, or where it was stopped.
 
+    Where validation judges by something else than before, the best until here is forgotten, and
+    the checkpoint at hand is judged anew.
+
     Raises:
         UsageError: it was another release, or were other weights, until here.
     """
@@ -57,6 +60,9 @@ def standing(
                 f"{folder.root} was trained with another {what} ({was[:12]}, not"
                 f" {fingerprint[:12]}): go on with the same one, or begin anew with --restart"
             )
+    before = TrainSettings.model_validate(held.settings).validation
+    if before.judged_by() != settings.validation.judged_by():
+        held.best, held.metrics, held.validated = None, {}, 0
     held.settings = said
     return held
 

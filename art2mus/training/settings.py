@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from artsound.errors import UsageError
-from artsound.toml_settings import explain, override, read_toml, shipped
+from artsound.toml_settings import explain, override, read_toml
 
 
 def _none(value: object) -> object:
@@ -27,7 +27,7 @@ Maybe = BeforeValidator(_none)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Encoder(_Section):
@@ -112,7 +112,8 @@ class Loss(_Section):
     Attributes:
         min_snr_gamma: the cap of the min-SNR weight; none for the plain loss.
         guidance_scale: guide the prediction inside the loss, as the 2024 code does with 3.5; none
-            for the paper's equations.
+            for equations 9 to 11 as they stand. Section 4.4 says that guidance "is enabled by also
+            providing a negative prompt", and not where: no guidance in the loss is our choice.
     """
 
     min_snr_gamma: Annotated[PositiveFloat | None, Maybe] = 5.0
@@ -141,7 +142,7 @@ class Validation(_Section):
         generate: also generate music and score it, as the paper does.
         steps: of the DDIM sampler.
         guidance_scale: of classifier-free guidance.
-        duration_s: of the generated music, in seconds.
+        duration_s: of the generated music, in seconds; 1 is the least that is scored.
         batch: artworks sampled at a time.
         metrics: of the benchmark, which score it: names, or a suite's.
         checkpoints: paths of the metrics' weights by embedder, where they are not downloaded.
@@ -155,7 +156,7 @@ class Validation(_Section):
     generate: bool = False
     steps: Positive = 200
     guidance_scale: float = Field(default=3.5, ge=1)
-    duration_s: float = Field(default=10.0, gt=0, le=60)
+    duration_s: float = Field(default=10.0, ge=1, le=60)
     batch: Positive = 8
     metrics: str | tuple[str, ...] = "paper"
     checkpoints: dict[str, str] = Field(default_factory=dict)
@@ -166,6 +167,16 @@ class Validation(_Section):
         if self.best != "loss" and not self.generate:
             raise ValueError(f"best = {self.best!r} is measured on music: set generate = true")
         return self
+
+    def judged_by(self) -> dict[str, Any]:
+        """Return what the value that is best depends on besides the weights.
+
+        Of two validations that differ in it, neither's value says which weights are better.
+        """
+        names = ["best", "split", "artworks"]
+        of_music = ("steps", "guidance_scale", "duration_s")
+        names += ["timesteps"] if self.best == "loss" else of_music
+        return {name: getattr(self, name) for name in names}
 
 
 class TrainSettings(_Section):
@@ -247,19 +258,14 @@ class TrainSettings(_Section):
         mine, theirs = (self.flat(), other.flat())
         hidden = {"name", "summary", "device", "deterministic", "gradient_checkpointing"}
         hidden |= {"batch.per_process", "batch.workers", "backbone"}
-        hidden |= {"validation.generate", "validation.checkpoints"}
         # The backbone, the encoder's weights and the release are told by their fingerprints.
-        hidden |= {"backbone_revision", "validation.batch"}
-        hidden |= {key for key in mine | theirs if key.startswith("encoders.")}
+        hidden |= {"backbone_revision"}
+        watching = ("encoders.", "checkpoints.", "validation.")
+        hidden |= {key for key in mine | theirs if key.startswith(watching)}
         if self.schedule.decay == other.schedule.decay == "constant":
             hidden |= {"schedule.epochs", "schedule.steps"}
         keys = sorted((mine.keys() | theirs.keys()) - hidden)
         return [key for key in keys if mine.get(key) != theirs.get(key)]
-
-
-def shipped_recipes() -> list[str]:
-    """Return the names of the recipes that ship with the package."""
-    return shipped("art2mus")
 
 
 def _explain(model: type[BaseModel], problem: Any) -> str:

@@ -49,7 +49,7 @@ class Position:
         identity: what else its result depends on: fingerprints of the release, the encoder and the
             backbone.
         step: finished optimiser steps.
-        validated: the step of the last validation; 0 before the first.
+        validated: the step of the last validation that judged as the next will; 0 before the first.
         metrics: what the last validation measured.
         best: the best validation so far.
         log_bytes: how long the log was.

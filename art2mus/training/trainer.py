@@ -193,7 +193,11 @@ class Trainer:
         return step == self.plan.total_steps or step % every == 0
 
     def _validate_if_due(self, log: RunLog) -> None:
-        """Validate where that is due, write it down, and publish the aligner if it is the best."""
+        """Validate where that is due, write it down, and publish the aligner if it is the best.
+
+        A metric may be undefined on what was generated: then there is no best, and `_save`
+        publishes the last.
+        """
         if self.validate is None or not self._validation_is_due():
             return
         position, metric = self.position, self.settings.validation.best
@@ -213,6 +217,8 @@ class Trainer:
         self.accelerator.log(named, step=position.step)
         shown = ", ".join(f"{name} {found.metrics[name]:.4g}" for name in _shown(found.metrics))
         self.progress.say(f"epoch {epoch + 1}, step {position.step:,}: validation {shown}")
+        if position.best is None:
+            self.progress.say(f"{metric} is undefined here: {self.folder.root} holds the last step")
         self._save(log)
 
     @contextmanager
@@ -231,7 +237,13 @@ class Trainer:
 
     def _described(self) -> Description:
         position = self.position
-        return replace(self.description, step=position.step, metrics=dict(position.metrics))
+        return replace(
+            self.description,
+            step=position.step,
+            metrics=dict(position.metrics),
+            validated=position.validated,
+            validation_split=self.settings.validation.split or "",
+        )
 
     def _save(self, log: RunLog) -> None:
         """Write the state; the first process alone, which the others need not wait for."""
@@ -242,7 +254,7 @@ class Trainer:
         position.log_bytes = log.length()
         with self._evaluated() as aligner:
             self.folder.write_last(aligner, self._described())
-            if self.validate is None:
+            if position.best is None:
                 self.folder.publish(aligner, self._described())
         save_state(self.folder.training, position, self.aligner, self.optimizer, self._averages)
 

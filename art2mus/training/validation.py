@@ -2,12 +2,14 @@
 
 The loss uses the same timesteps, latents and noise in every validation of every training, so that
 its changes are the aligner's. The music is the paper's validation (section 5.2): 10 s for each of
-100 artworks by 200 DDIM steps, scored against their ground truth by the benchmark's metrics.
+100 artworks by 200 DDIM steps, written as the benchmark writes predictions, and scored against as
+much of their ground truth by the benchmark's metrics.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from torch import Tensor
 
 from art2mus.diffusion import Stream, draw
 from art2mus.training.examples import Batch
+from art2mus.training.music import generate
 from art2mus.training.objective import Objective
 from art2mus.training.settings import Validation
 from artsound.errors import UsageError
@@ -30,13 +33,15 @@ if TYPE_CHECKING:
     from art2mus.data.prepare import Prepared
 
 _SEED: Final = 0  # of validation's noise, whatever the training's
+_log = logging.getLogger(__name__)
 
 
 def check_metrics(settings: Validation, device: str) -> None:
     """Find out at the start whether the music can be scored, and not after the first epoch.
 
     Raises:
-        UsageError: there is no such metric, or the best checkpoint goes by none of them.
+        UsageError: there is no such metric, the best checkpoint goes by none of them or by one
+            without a better end.
         ArtsoundError: the weights of a metric are not there.
     """
     from art2mus.benchmark.embedders import registry
@@ -48,6 +53,11 @@ def check_metrics(settings: Validation, device: str) -> None:
         raise UsageError(
             f"validation.best = {settings.best!r} is not measured: choose one of loss,"
             f" {', '.join(names)}"
+        )
+    if any(one.name == settings.best and one.metric.higher_is_better is None for one in chosen):
+        raise UsageError(
+            f"validation.best = {settings.best!r}: neither end of it is the better one; choose"
+            " another metric, or loss"
         )
     registry.check_names(settings.checkpoints)
     for embedder in dict.fromkeys(one.embedder for one in chosen):
@@ -131,61 +141,6 @@ def summary(losses: Tensor, timesteps: Sequence[int]) -> dict[str, float]:
     return {"loss": float(exact.mean()), **by_timestep}
 
 
-def generate(
-    aligner: ImageAligner,
-    backbone: Backbone,
-    prepared: Prepared,
-    pair_ids: Mapping[int, str],
-    settings: Validation,
-    folder: Path,
-    *,
-    split: str,
-) -> None:
-    """Write music for rows of the validation split, as `{pair_id}.wav` in a folder.
-
-    A row's starting noise depends on the row alone, so it is the same in every validation.
-
-    Args:
-        aligner: as it is judged.
-        backbone: which decodes.
-        prepared: the caches.
-        pair_ids: of the rows that this process takes.
-        settings: duration, sampler's steps and guidance.
-        folder: where to.
-        split: of the rows.
-    """
-    import soundfile
-
-    from art2mus.pipeline import Art2MusPipeline
-
-    pipeline: Any = Art2MusPipeline(
-        aligner,
-        backbone.language_model,
-        backbone.unet,
-        backbone.vae,
-        backbone.vocoder,
-        backbone.scheduler,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = list(pair_ids)
-    embeddings = prepared.embeddings(split)
-    for begin in range(0, len(rows), settings.batch):
-        some = rows[begin : begin + settings.batch]
-        sound = pipeline(
-            image_embeds=torch.stack([torch.tensor(embeddings[row]) for row in some]),
-            duration_s=settings.duration_s,
-            num_inference_steps=settings.steps,
-            guidance_scale=settings.guidance_scale,
-            seed=some,
-            text=prepared.prompt,
-            negative=prepared.negative,
-        ).audios
-        for row, waveform in zip(some, sound, strict=True):
-            path = folder / f"{pair_ids[row]}.wav"
-            soundfile.write(path, waveform, backbone.sample_rate, subtype="PCM_16")
-
-
 @dataclass(frozen=True)
 class Validated:
     """What a validation found.
@@ -193,10 +148,12 @@ class Validated:
     Attributes:
         metrics: by name.
         lower_is_better: of the metric that the best checkpoint goes by.
+        undefined: what could not be measured, and why, by the metric's name or `music`.
     """
 
     metrics: dict[str, float]
     lower_is_better: bool = True
+    undefined: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Validator:
@@ -263,11 +220,22 @@ class Validator:
             )
         )
         metrics = summary(losses, self.timesteps)
-        lower = True
-        if self.settings.generate:
-            found, lower = self._music(aligner)
-            metrics |= found
-        return Validated(metrics, lower)
+        if not self.settings.generate:
+            return Validated(metrics)
+        found = self._music(aligner)
+        if self.accelerator.is_main_process:
+            self._warn(found.undefined)
+        return dataclasses.replace(found, metrics=metrics | found.metrics)
+
+    def _warn(self, undefined: Mapping[str, str]) -> None:
+        """Say what could not be measured, and what that means for the best checkpoint."""
+        for name, reason in undefined.items():
+            _log.warning("validation: %s is not measured: %s", name, reason)
+        best = self.settings.best
+        if best in undefined or ("music" in undefined and best != "loss"):
+            _log.warning(
+                "validation: the best checkpoint goes by %s: this one cannot be the best", best
+            )
 
     def _gathered(self, mine: Tensor) -> Tensor:
         """Return all rows' losses in the order of the rows, whichever process took them."""
@@ -276,36 +244,39 @@ class Validator:
         named = list(zip(self._mine, mine.tolist(), strict=True))
         return torch.tensor([losses for _, losses in sorted(gather_object(named))])
 
-    def _music(self, aligner: ImageAligner) -> tuple[dict[str, float], bool]:
+    def _music(self, aligner: ImageAligner) -> Validated:
         """Generate, each process its rows; the first scores, and all learn the scores."""
-        from accelerate.utils import broadcast_object_list
+        from accelerate.utils import broadcast_object_list, gather_object
 
         accelerator, split = self.accelerator, self.split
         if accelerator.is_main_process and self.folder.exists():
             shutil.rmtree(self.folder)
         accelerator.wait_for_everyone()
         names = self.release.pairs(split)
-        generate(
-            aligner,
-            self.backbone,
-            self.prepared,
-            {row: names[row].pair_id for row in self._mine},
-            self.settings,
-            self.folder,
-            split=split,
+        mine = {row: names[row].pair_id for row in self._mine}
+        spoilt = gather_object(
+            generate(
+                aligner,
+                self.backbone,
+                self.prepared,
+                mine,
+                self.settings,
+                self.folder,
+                split=split,
+            )
         )
-        accelerator.wait_for_everyone()
+        if spoilt:
+            # A training of days goes on; without scores, which the other pieces would flatter.
+            return Validated({}, undefined={"music": spoilt[0]})
         told: list[Any] = [None]
         if accelerator.is_main_process:
-            told[0] = self._scores([names[row].pair_id for row in self.rows])
+            told[0] = self._scored([names[row].pair_id for row in self.rows])
         broadcast_object_list(told)
-        scores: dict[str, tuple[float, bool]] = told[0]
-        best = scores.get(self.settings.best)
-        lower = best is None or not best[1]
-        return {name: value for name, (value, _) in scores.items()}, lower
+        found: Validated = told[0]
+        return found
 
-    def _scores(self, pair_ids: Sequence[str]) -> dict[str, tuple[float, bool]]:
-        """Return each metric's value, and whether a higher one is better."""
+    def _scored(self, pair_ids: Sequence[str]) -> Validated:
+        """Score the music, of which as much is heard as was generated."""
         from art2mus.benchmark.evaluate import evaluate
 
         results = evaluate(
@@ -316,11 +287,12 @@ class Validator:
             cache=self.cache / "benchmark",
             device=self.accelerator.device.type,
             checkpoints=self.settings.checkpoints,
+            clip_s=self.settings.duration_s,
             partial=True,
         )
-        return {
-            # A score that is undefined on so few clips is left out.
-            result.metric: (result.value, result.higher_is_better)
-            for result in results
-            if result.value is not None
-        }
+        best = next((one for one in results if one.metric == self.settings.best), None)
+        return Validated(
+            {one.metric: one.value for one in results if one.value is not None},
+            best is None or not best.higher_is_better,
+            {one.metric: str(one.details["undefined"]) for one in results if one.value is None},
+        )

@@ -80,7 +80,9 @@ def _description(**changes: Any) -> Description:
 
 
 def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    """Return a folder's files; a writer's lock is none of the checkpoint's."""
+    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    return found - {".saving.lock"}
 
 
 def test_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -143,17 +145,72 @@ def test_a_killed_save_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         assert _files(folder) == FILES
 
 
-def test_a_save_that_was_killed_while_it_moved_files_is_completed(tmp_path: Path) -> None:
+def test_a_save_that_was_killed_while_it_moved_files_is_read_and_then_completed(
+    tmp_path: Path,
+) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     save_checkpoint(old, _aligner(0), _description(step=1))
     save_checkpoint(new, _aligner(1), _description(step=2))
     shutil.copytree(new, old / ".saving")
     (old / ".saving" / "complete").touch()
     (old / ".saving" / "aligner" / "config.json").replace(old / "aligner" / "config.json")
+    before = {path: path.stat().st_mtime_ns for path in sorted(old.rglob("*"))}
     aligner, description = load_checkpoint(old)
     assert description.step == 2
     assert torch.equal(_weights(aligner), _weights(_aligner(1)))
+    # Its writer may be at work still: a reader moves nothing.
+    assert {path: path.stat().st_mtime_ns for path in sorted(old.rglob("*"))} == before
+    save_checkpoint(old, _aligner(0), _description(step=3))
     assert _files(old) == FILES
+    assert load_checkpoint(old)[1].step == 3
+
+
+def _read_until(folder: Path, stop: Any, told: Any) -> None:
+    read, wrong = 0, []
+    while not stop.is_set():
+        try:
+            aligner, description = load_checkpoint(folder)
+            if not torch.equal(_weights(aligner), _weights(_aligner(description.step % 2))):
+                wrong.append(f"step {description.step} has other weights")
+        except BaseException as error:  # noqa: BLE001 - any at all fails the test
+            wrong.append(repr(error))
+        read += 1
+    told.put((read, wrong))
+
+
+def test_readers_and_a_writer_do_not_disturb_one_another(tmp_path: Path) -> None:
+    aligners = [_aligner(0), _aligner(1)]
+    save_checkpoint(tmp_path, aligners[0], _description(step=0))
+    fork = multiprocessing.get_context("fork")
+    stop, told = fork.Event(), fork.Queue()
+    reader = fork.Process(target=_read_until, args=(tmp_path, stop, told))
+    reader.start()
+    for step in range(1, 61):
+        save_checkpoint(tmp_path, aligners[step % 2], _description(step=step))
+    stop.set()
+    read, wrong = told.get(timeout=60)
+    reader.join()
+    assert read > 5
+    assert wrong == []
+
+
+def test_two_writers_take_turns(tmp_path: Path) -> None:
+    aligners = [_aligner(0), _aligner(1)]
+    fork = multiprocessing.get_context("fork")
+
+    def write(begin: int) -> None:
+        for step in range(begin, begin + 15):
+            save_checkpoint(tmp_path, aligners[step % 2], _description(step=step))
+
+    writers = [fork.Process(target=write, args=(begin,)) for begin in (0, 100)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    aligner, description = load_checkpoint(tmp_path)
+    assert torch.equal(_weights(aligner), _weights(aligners[description.step % 2]))
+    assert _files(tmp_path) == FILES
 
 
 def _edit(path: Path, **changes: Any) -> None:
@@ -233,6 +290,27 @@ def test_card_says_what_is_true(tmp_path: Path) -> None:
     assert "toy" not in card.lower()
     assert "/home/me" not in card
     assert "no commercial use" in card
+
+
+def test_card_says_where_and_when_the_metrics_were_taken(tmp_path: Path) -> None:
+    def card(**changes: Any) -> str:
+        save_checkpoint(tmp_path, _aligner(), _description(**changes))
+        return (tmp_path / "README.md").read_text()
+
+    taken = card(validated=120, validation_split="test")
+    assert "Taken after step 120; on the release's split `test`." in taken
+    later = card(validated=100, validation_split="validation")
+    assert "Taken after step 100: these weights are of step 120, and have not been" in later
+    assert "on the release's split `validation`." in later
+    (tmp_path / "art2mus.json").write_text(_without("validated", "validation_split", at=tmp_path))
+    said = load_checkpoint(tmp_path)[1]  # of the version before
+    assert (said.validated, said.validation_split) == (0, "")
+    assert "It is not recorded after which step they were taken." in card()
+
+
+def _without(*names: str, at: Path) -> str:
+    held = json.loads((at / "art2mus.json").read_text())
+    return json.dumps({name: value for name, value in held.items() if name not in names})
 
 
 def test_card_of_a_toy_says_so(tmp_path: Path) -> None:

@@ -97,18 +97,22 @@ def test_rollout_refuses_training_mode(folder: Path) -> None:
         rollout(gpt2, torch.randn(1, 2, HIDDEN))
 
 
+OTHER_PROMPTS = (f"{PROMPT}, in its own style", "Music for this artwork")
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, *OTHER_PROMPTS])
 @pytest.mark.parametrize("negative", [NEGATIVE_PROMPT, "Low quality, noise"])
 def test_prompts_are_encoded_as_diffusers_does(
-    backbone: Backbone, pipeline: Any, negative: str
+    backbone: Backbone, pipeline: Any, prompt: str, negative: str
 ) -> None:
     with torch.no_grad():
-        text, mask, loa = pipeline.encode_prompt(PROMPT, "cpu", 1, True, negative_prompt=negative)
+        text, mask, loa = pipeline.encode_prompt(prompt, "cpu", 1, True, negative_prompt=negative)
     encoder = PromptEncoder(backbone)
-    ours = encoder.negative([negative])
+    ours = encoder.negative([negative], prompt=prompt)
     assert torch.equal(ours.text_mask, mask[:1])
     assert (ours.text - text[:1]).abs().max() < 1e-5
     assert (ours.loa - loa[:1]).abs().max() < 1e-5
-    states, found = encoder.text([PROMPT])
+    states, found = encoder.text([prompt])
     assert torch.equal(found, mask[1:])
     assert (states - text[1:]).abs().max() < 1e-5
 
@@ -127,7 +131,7 @@ def test_a_long_negative_prompt_keeps_its_end(backbone: Backbone) -> None:
 def test_only_the_aligner_learns(backbone: Backbone) -> None:
     torch.manual_seed(0)
     aligner = ImageAligner(12, 4, HIDDEN, staging_dim=20)
-    extractor = VisualConditioningExtractor(None, aligner, backbone)
+    extractor = VisualConditioningExtractor.from_backbone(backbone, aligner)
     seen = extractor(torch.randn(2, 12))
     assert seen.loa.shape == (2, 8, HIDDEN)
     assert seen.text.shape[::2] == (2, TEXT)
@@ -148,8 +152,8 @@ def test_only_the_aligner_learns(backbone: Backbone) -> None:
 
 
 def test_tokens_do_not_depend_on_their_batch(backbone: Backbone) -> None:
-    extractor = VisualConditioningExtractor(
-        None, ImageAligner(12, 4, HIDDEN, staging_dim=20), backbone
+    extractor = VisualConditioningExtractor.from_backbone(
+        backbone, ImageAligner(12, 4, HIDDEN, staging_dim=20)
     )
     embeddings = torch.randn(3, 12)
     together = extractor.loa(embeddings)
@@ -173,14 +177,16 @@ def test_conditionings_are_joined_and_repeated(backbone: Backbone) -> None:
 
 def test_refuses_what_does_not_fit(backbone: Backbone) -> None:
     with pytest.raises(UsageError, match=r"vectors of 768 numbers, and GPT-2 of .* reads 16"):
-        VisualConditioningExtractor(None, ImageAligner(12, 4), backbone)
+        VisualConditioningExtractor.from_backbone(backbone, ImageAligner(12, 4))
     with pytest.raises(UsageError, match=r"tokens = 152: GPT-2 .* has room for 153"):
-        VisualConditioningExtractor(None, ImageAligner(12, 152, HIDDEN, staging_dim=20), backbone)
-    extractor = VisualConditioningExtractor(
-        None, ImageAligner(12, 151, HIDDEN, staging_dim=20), backbone
+        VisualConditioningExtractor.from_backbone(
+            backbone, ImageAligner(12, 152, HIDDEN, staging_dim=20)
+        )
+    extractor = VisualConditioningExtractor.from_backbone(
+        backbone, ImageAligner(12, 151, HIDDEN, staging_dim=20)
     )
     assert extractor.loa(torch.randn(1, 12)).isfinite().all()
-    with pytest.raises(UsageError, match="images need an encoder"):
+    with pytest.raises(UsageError, match="images need a visual encoder"):
         extractor([])
     with pytest.raises(ArtsoundError, match="not finite"):
         extractor(torch.full((1, 12), torch.nan))

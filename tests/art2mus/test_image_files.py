@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from art2mus.data.rows import Media, Pair
+from art2mus.encoders import VisualEncoder
 from art2mus.sampling import image_files
 from art2mus.sampling.image_files import ImageError, read_image
 from artsound.errors import ArtsoundError, UsageError
@@ -83,6 +86,68 @@ def test_reads_from_everywhere(server: str, tmp_path: Path) -> None:
         found = read_image(source)
         assert found.mode == "RGB"
         np.testing.assert_array_equal(np.asarray(found), wanted)
+
+
+def odd_pictures(folder: Path) -> list[Path]:
+    """Write pictures whose files say more than their colours."""
+    random = np.random.default_rng(0)
+    colours = random.integers(0, 256, (24, 32, 3), np.uint8)
+    turned = Image.fromarray(colours)
+    alpha = Image.new("L", turned.size, 0)
+    alpha.paste(255, (0, 0, 16, 24))
+    see_through = turned.copy()
+    see_through.putalpha(alpha)
+    palette = Image.fromarray(random.integers(0, 4, (24, 32), np.uint8), "L").convert("P")
+    exif = Image.Exif()
+    written = []
+    for orientation in range(1, 9):
+        exif[0x0112] = orientation
+        for suffix in ("jpg", "png", "tif"):
+            written.append(folder / f"{orientation}.{suffix}")
+            turned.save(written[-1], exif=exif)
+    for name, picture, options in (
+        ("alpha.png", see_through, {"exif": exif}),
+        ("alpha.webp", see_through, {"lossless": True}),
+        ("grey.png", see_through.convert("LA"), {}),
+        ("palette.png", palette, {"transparency": 2}),
+        ("cmyk.jpg", turned.convert("CMYK"), {}),
+        ("deep.png", Image.fromarray(random.integers(0, 2**16, (24, 32), np.uint16)), {}),
+    ):
+        written.append(folder / name)
+        picture.save(written[-1], **options)
+    return written
+
+
+def test_a_picture_is_the_same_however_it_is_given(tmp_path: Path) -> None:
+    class Sees:
+        name, dimension = "sees", 1
+
+        def embed_images(self, images: list[Image.Image]) -> np.ndarray[Any, Any]:
+            self.seen = images
+            return np.zeros((len(images), 1), np.float32)
+
+    sees: Any = Sees()
+    for path in odd_pictures(tmp_path):
+        wanted = read_image(path)
+        assert wanted.mode == "RGB"
+        media = Media(
+            Pair("p", "", -1, "", "", "", 0.0), 0, "r", {"bytes": path.read_bytes()}, None
+        )
+        with Image.open(path) as opened, Image.open(path) as another:
+            VisualEncoder(sees, "").embed([another])
+            given = [read_image(opened), read_image(wanted), media.image(), sees.seen[0]]
+            given.append(read_image(media.image()))
+        for found in given:
+            assert found.mode == "RGB"
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted), err_msg=path.name)
+    assert read_image(Image.new("RGBA", (9, 9), (0, 0, 0, 0))).getpixel((5, 5)) == (255,) * 3
+    assert read_image(tmp_path / "6.jpg").size == (24, 32)
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "1.jpg").read_bytes()[:-200])
+    with Image.open(tmp_path / "cut.jpg") as cut:
+        with pytest.raises(ImageError, match=r"cut\.jpg cannot be used \(image truncated"):
+            read_image(cut)
+        with pytest.raises(ArtsoundError, match="an image cannot be used"):
+            VisualEncoder(sees, "").embed([cut])
 
 
 def test_what_cannot_be_read_is_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from PIL import Image
 
 from art2mus.aligner import ImageAligner
 from art2mus.backbone import Backbone
-from art2mus.conditioning import Conditioning
+from art2mus.checkpoint import load_checkpoint
+from art2mus.conditioning import PROMPT, Conditioning
 from art2mus.pipeline import Art2MusOutput, Art2MusPipeline
 from art2mus.sampling.denoise import denoise, latent_shape
 from art2mus.sampling.noise import seeds_for, starting_noise
@@ -89,7 +91,7 @@ def test_equals_the_pipeline_of_diffusers(
     theirs = quiet(THEIRS.from_pretrained(folder))
     embeds = embeddings(2)
     with torch.no_grad():
-        positive = pipeline._positive(embeds, None)
+        positive = pipeline.extractor()(embeds)
     negative = pipeline.encode_negative("Low quality").repeat(2)
     length = positive.text.shape[1]
     given: dict[str, Any] = {
@@ -122,10 +124,18 @@ def test_equals_the_pipeline_of_diffusers(
         np.testing.assert_allclose(found, expected, atol=1e-5 * max(scale, 1), rtol=0)
 
 
-def test_negative_path_is_that_of_diffusers(pipeline: Art2MusPipeline, folder: Path) -> None:
+@pytest.mark.parametrize("prompt", [PROMPT, f"{PROMPT}, and its mood", "Music for an artwork"])
+def test_negative_path_is_that_of_diffusers(
+    backbone: Backbone, folder: Path, checkpoint: Path, prompt: str
+) -> None:
     theirs = THEIRS.from_pretrained(folder)
+    pipeline = Art2MusPipeline.from_backbone(
+        backbone,
+        ImageAligner(DIMENSION, TOKENS, HIDDEN),
+        description=replace(load_checkpoint(checkpoint)[1], prompt=prompt),
+    )
     found = pipeline.encode_negative("Low quality")
-    text, _ = pipeline.encode_text()
+    text, _ = pipeline.encode_text(prompt)
     with torch.no_grad():
         states, mask, loa = theirs.encode_prompt(
             pipeline.prompt, "cpu", 1, True, negative_prompt="Low quality"
@@ -416,6 +426,9 @@ def test_several_waveforms_are_ranked_in_the_encoders_space(checkpoint: Path) ->
         ({"num_inference_steps": 1000}, "give 1 to 999"),
         ({"duration_s": 0}, "give 0.04 seconds or more"),
         ({"duration_s": float("nan")}, "seconds or more"),
+        ({"duration_s": 1e7}, "up to 600"),
+        ({"seed": [2**63, 0]}, "integer from 0 to 2"),
+        ({"text": (torch.zeros(1, 3, TEXT), torch.ones(1, 3))}, "comes with its `negative`"),
         ({"guidance_scale": float("inf")}, "finite"),
         ({"num_waveforms_per_image": 0}, "1 or more"),
         ({"seed": [1, 2, 3]}, "3 seeds for 2 images"),

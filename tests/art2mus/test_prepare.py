@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from filelock import FileLock
 from torch.utils.data import DataLoader
 
 from art2mus.backbone import Backbone
@@ -23,9 +25,10 @@ from art2mus.conditioning import NEGATIVE_PROMPT, PROMPT, PromptEncoder
 from art2mus.data import Release, open_release
 from art2mus.data.build_caches import ahead
 from art2mus.data.caches import ArrayCache
-from art2mus.data.prepare import Prepared, TrainingSet, prepare
+from art2mus.data.prepare import Prepared, prepare
 from art2mus.encoders import VisualEncoder
 from art2mus.mel import log_mel, training_clip
+from art2mus.training.examples import Examples
 from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.tiny_backbone import write_tiny_backbone
 from tests.models.tiny_clip import DIMENSION, write_clip
@@ -97,20 +100,18 @@ def test_what_is_cached_is_what_the_models_say(
     assert said[-1] == ("caches of test", 1, 1)
     assert [told for told in said if "train" in told[0]][-1] == ("caches of train", ROWS, ROWS)
     for split in ("train", "test"):
-        rows = TrainingSet(prepared, split)
-        assert len(rows) == prepared.splits[split]
         for media in open_release(place / "release").media(split):
-            item = rows[media.row]
-            assert item["index"] == media.row
+            moments = torch.tensor(prepared.moments(split)[media.row])
+            embedding = torch.tensor(prepared.embeddings(split)[media.row])
             samples, rate = media.audio()
             spectrogram = log_mel(training_clip(torch.from_numpy(samples), rate))
             latents = backbone.vae.encode(spectrogram[:, None]).latent_dist
             wanted = torch.cat([latents.mean, latents.logvar], dim=1)[0]
-            assert item["moments"].shape == (16, 256, 16)
-            assert item["moments"].dtype == torch.float16
-            torch.testing.assert_close(item["moments"].float(), wanted, atol=1e-3, rtol=1e-3)
-            assert item["embedding"].shape == (DIMENSION,)
-            torch.testing.assert_close(item["embedding"], encoder.embed([media.image()])[0])
+            assert moments.shape == (16, 256, 16)
+            assert moments.dtype == torch.float16
+            torch.testing.assert_close(moments.float(), wanted, atol=1e-3, rtol=1e-3)
+            assert embedding.shape == (DIMENSION,)
+            torch.testing.assert_close(embedding, encoder.embed([media.image()])[0])
     texts = PromptEncoder(backbone)
     for mine, wanted in zip(prepared.prompt, texts.text([PROMPT]), strict=True):
         torch.testing.assert_close(mine, wanted)
@@ -118,6 +119,18 @@ def test_what_is_cached_is_what_the_models_say(
     torch.testing.assert_close(prepared.negative.loa, away.loa)
     torch.testing.assert_close(prepared.negative.text, away.text)
     assert torch.equal(prepared.negative.text_mask, away.text_mask)
+
+
+def test_the_negative_goes_by_the_recipes_prompt(
+    tmp_path: Path, run: Prepare, cache: Path, backbone: Backbone
+) -> None:
+    shutil.copytree(cache, tmp_path / "c")
+    prompt = f"{PROMPT}, in its own style"
+    away = run(tmp_path / "c", prompt=prompt).negative
+    wanted = PromptEncoder(backbone).negative([NEGATIVE_PROMPT], prompt=prompt)
+    torch.testing.assert_close(away.loa, wanted.loa)
+    assert away.text.shape == wanted.text.shape
+    assert away.text.shape[1] > run(tmp_path / "c").negative.text.shape[1]
 
 
 def test_equal_media_are_computed_once(cache: Path, run: Prepare) -> None:
@@ -179,16 +192,18 @@ def test_a_changed_release_computes_only_what_is_new(
 
 
 def test_workers_read_the_maps(cache: Path, run: Prepare) -> None:
-    rows = TrainingSet(run(cache), "train")
-    whole = {n: rows[n] for n in range(len(rows))}
+    prepared = run(cache)
+    rows = Examples(prepared.moments("train"), prepared.embeddings("train"), seed=0)
+    whole = {n: rows[0, n] for n in range(ROWS)}
     sent = pickle.dumps(rows)  # as a worker that is spawned gets it
     assert len(sent) < 5000
-    loader: Any = DataLoader(rows, batch_size=4, num_workers=2)
-    read = [*loader, *DataLoader(pickle.loads(sent), batch_size=9)]
-    assert [row for batch in read for row in batch["index"].tolist()] == [*range(9), *range(9)]
-    for batch in read:
-        for at, row in enumerate(batch["index"].tolist()):
-            for name in ("moments", "embedding"):
+    batches = [[(0, n) for n in part] for part in ([0, 1, 2, 3], [4, 5, 6, 7], [8])]
+    options: dict[str, Any] = {"batch_sampler": batches}
+    loader: Any = DataLoader(rows, num_workers=2, **options)
+    read = [*loader, *DataLoader(pickle.loads(sent), **options)]
+    for asked, batch in zip([*batches, *batches], read, strict=True):
+        for at, (_, row) in enumerate(asked):
+            for name in ("moments", "embedding", "noise"):
                 assert torch.equal(batch[name][at], whole[row][name])
 
 
@@ -243,6 +258,26 @@ def test_killed_and_continued_by_two_processes_it_is_the_same_bytes(
     assert float(process.communicate()[0]) == float(mine.moments("train")[:].astype(float).sum())
     assert process.returncode == 0
     assert _files(killed) == _files(cache)
+
+
+def test_who_waits_for_another_process_says_how_far_it_is(
+    place: Path, tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("art2mus.data.prepare._TELL_S", 0.05)
+    cache = tmp_path / "c"
+    cache.mkdir()
+    other = FileLock(cache / ".lock", is_singleton=False)
+    other.acquire()
+    said: list[tuple[str, int, int]] = []
+
+    def told(*what: Any) -> None:
+        said.append(what)
+        if len(said) == 3:
+            other.release()
+
+    assert run(cache, progress=told).splits == {"train": ROWS, "test": 1}
+    assert said[:3] == [("caches, by another process", 0, ROWS + 1)] * 3
+    assert said[3] == ("caches of train", 1, ROWS)
 
 
 def test_what_cannot_be_prepared_is_one_line(

@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from art2mus.sampling.alone import LOCK
 from art2mus.sampling.inputs import SUFFIXES, Artwork, FileInputs, ReleaseInputs, safe_name
 from art2mus.sampling.loudness import encode
+from art2mus.sampling.page.own import OwnFiles
 from art2mus.sampling.records import FORMAT, plan
 from art2mus.sampling.sample import sample
 from art2mus.sampling.settings import SampleSettings
@@ -58,7 +60,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != LOCK
     }
 
 
@@ -150,6 +152,90 @@ def test_other_settings_are_not_overwritten(
     moved = tmp_path / "moved"
     moved.symlink_to(checkpoint)
     assert sample(moved, inputs, out, other).there == ["dog"]
+
+
+def test_a_sound_of_somebody_else_is_not_overwritten(
+    checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    inputs = FileInputs([str(pictures / "dog.png")])
+    sample(checkpoint, inputs, out, QUICK, page=False)
+    (out / "dog.flac").write_text("theirs")
+    other = SampleSettings(steps=1, duration_s=0.32, format="flac")
+    with pytest.raises(UsageError, match=r"dog\.flac is not of dog\.json: move it away"):
+        sample(checkpoint, inputs, out, other, overwrite=True, page=False)
+    assert (out / "dog.flac").read_text() == "theirs"
+    assert (out / "dog.wav").is_file()
+
+
+def test_a_folder_with_other_peoples_files(
+    checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    theirs = {"page/chapter1.html": b"theirs", "page/old.png": b"theirs", "notes.json": b"{}"}
+    for name, content in theirs.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(content)
+    inputs = FileInputs([str(pictures / "dog.png"), str(pictures / "cat.jpg")])
+    sample(checkpoint, inputs, site, QUICK)
+    made = contents(site).keys() - theirs.keys()
+    assert {"index.html", "dog.wav", "page/style.css", "page/files.json"} <= made
+    (site / "dog.wav").unlink()
+    sample(checkpoint, FileInputs([str(pictures / "cat.jpg")]), site, QUICK)
+    after = contents(site)
+    assert {name: after[name] for name in theirs} == theirs
+    # The dog's thumbnail and spectrogram went, and all else of the page is there.
+    assert len(made - after.keys()) == 3
+    # The page's pictures are no artworks to those who sample the folder; other people's are.
+    Image.new("RGB", (40, 40)).save(site / "page/old.png")
+    found = FileInputs([str(site)], without=OwnFiles(site).paths())
+    assert [artwork.stem for artwork in found.artworks] == ["old"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "page/style.css", "page/files.json", "page"])
+def test_a_page_of_somebody_else_is_refused_before_anything_is_done(
+    checkpoint: Path, pictures: Path, tmp_path: Path, name: str
+) -> None:
+    site = tmp_path / "site"
+    (site / name).parent.mkdir(parents=True)
+    (site / name).write_text("theirs")
+    inputs = FileInputs([str(pictures / "dog.png")])
+    with pytest.raises(ArtsoundError, match=r"give another --out") as caught:
+        sample(checkpoint, inputs, site, QUICK)
+    assert "\n" not in str(caught.value)
+    assert contents(site) == {name: b"theirs"}
+    if name == "index.html":
+        sample(checkpoint, inputs, site, QUICK, page=False)
+        assert set(contents(site)) == {name, "dog.wav", "dog.json"}
+
+
+def test_a_list_that_points_outside_is_refused(
+    checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("theirs")
+    listed = {"kind": "art2mus page of samples", "files": ["page/../../thesis.txt"]}
+    (tmp_path / "out/page").mkdir(parents=True)
+    (tmp_path / "out/page/files.json").write_text(json.dumps(listed))
+    with pytest.raises(ArtsoundError, match="no file of a page"):
+        sample(checkpoint, FileInputs([str(pictures / "dog.png")]), tmp_path / "out", QUICK)
+    assert (tmp_path / "thesis.txt").is_file()
+
+
+def test_two_commands_at_once(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    inputs = FileInputs([str(pictures / "dog.png")])
+    refused: list[str] = []
+
+    def second(what: str, done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(ArtsoundError, match="another `art2mus sample` is writing") as error:
+                sample(checkpoint, inputs, out, QUICK)
+            refused.append(str(error.value))
+
+    assert sample(checkpoint, inputs, out, QUICK, progress=second).made == ["dog"]
+    assert len(refused) == 1
+    assert "\n" not in refused[0]
+    assert sample(checkpoint, inputs, out, QUICK).there == ["dog"]
 
 
 def test_a_release_is_named_by_its_pairs(checkpoint: Path, tmp_path: Path) -> None:
@@ -251,6 +337,11 @@ def test_bad_input_ends_before_anything_is_loaded(
         ({"settings": SampleSettings(steps=0)}, "steps = 0"),
         ({"settings": SampleSettings(duration_s=-1)}, "duration = -1"),
         ({"settings": SampleSettings(scheduler="euler")}, "scheduler 'euler'"),
+        ({"settings": SampleSettings(duration_s=1e7)}, "duration = 10000000.0: give 0.1 to 600"),
+        ({"settings": SampleSettings(duration_s=0.001)}, "duration = 0.001"),
+        ({"settings": SampleSettings(guidance=float("inf"))}, "guidance = inf"),
+        ({"seeds": (2**63 - 1, 2**63)}, "seed 9223372036854775808"),
+        ({"seeds": (3, 3)}, "none of them twice"),
         ({"batch": 0}, "batch = 0"),
     ]
     for options, message in cases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from PIL import Image
 
 from art2mus.sampling.loudness import encode
-from art2mus.sampling.page import PagePictures, write_page
+from art2mus.sampling.page import write_page
+from art2mus.sampling.page.pictures import PagePictures
 from art2mus.sampling.page.spectrogram import HEIGHT, WIDTH, spectrogram
 from art2mus.sampling.records import FORMAT
 from tests.report.browser import Browser, browser
@@ -103,11 +105,39 @@ def test_what_is_gone_is_swept(tmp_path: Path) -> None:
     page = write_samples(tmp_path / "out")
     folder = page.parent / "page"
     before = {path.name for path in folder.iterdir()}
-    assert len(before) == 2 + 2 + 4
+    assert len(before) == 3 + 2 + 4
     (page.parent / "cat-seed2.wav").unlink()
     write_page(page.parent, PagePictures(page.parent), lambda *_: None)
     assert before - {path.name for path in folder.iterdir()} == {"4" * 24 + ".png"}
     assert "cat-seed2" not in page.read_text()
+
+
+def test_sounds_are_ranked_by_one_score(tmp_path: Path) -> None:
+    """Scores of two spaces do not compare: each sound here is the best of somebody's."""
+    page = write_samples(tmp_path / "out")
+    out = page.parent
+    scores = {
+        "cat-seed1": {"lite-conse": 0.9, "imagebind": 0.1},
+        "cat-seed2": {"lite-conse": 0.8, "imagebind": 0.3},
+        "cat-seed3": {"lite-conse": 0.7, "imagebind": 0.2},
+    }
+
+    def order(rank_by: str | None) -> list[str]:
+        for name, found in scores.items():
+            record = json.loads((out / f"{name}.json").read_text())
+            (out / f"{name}.json").write_text(json.dumps({**record, "scores": found}))
+        text = write_page(out, PagePictures(out), lambda *_: None, rank_by).read_text()
+        ranked = re.findall(r"</b>\s*seed (\d)", text)
+        where = text.partition("<dt>ranked by</dt><dd>")[2].partition(" score</dd>")[0]
+        return [where, *ranked]
+
+    assert order("imagebind") == ["imagebind", "2", "3", "1"]
+    assert order("lite-conse") == ["lite-conse", "1", "2", "3"]
+    assert order(None) == ["imagebind", "2", "3", "1"]  # the first by name
+    del scores["cat-seed2"]["imagebind"]
+    assert order("imagebind") == ["lite-conse", "1", "2", "3"]
+    scores["cat-seed2"].clear()
+    assert order("imagebind") == [""]
 
 
 def test_spectrogram_shows_pitch_and_loudness() -> None:

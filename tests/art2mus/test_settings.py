@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from art2mus.training.plan import BatchSampler, Plan
 from art2mus.training.preview import preview
-from art2mus.training.settings import TrainSettings, shipped_recipes
+from art2mus.training.settings import TrainSettings
 from artsound.errors import UsageError
+from artsound.toml_settings import shipped
 
 PAPER_ROWS = 95_295  # 90 % of 105,884 pairs
 
@@ -48,7 +49,7 @@ def test_the_paper_recipe_takes_744_steps_an_epoch_and_37_200_in_all(processes: 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu", "lite", "paper"])
 def test_every_recipe_can_be_read_and_shown(name: str) -> None:
-    assert name in shipped_recipes()
+    assert name in shipped("art2mus")
     recipe = TrainSettings.read(name)
     assert recipe.name == name
     shown = preview("me/artsound", recipe, Plan.make(PAPER_ROWS, recipe))
@@ -74,6 +75,10 @@ def test_overrides_are_read_as_toml_or_else_as_text() -> None:
         ("precision=fp16", "precision: Input should be 'fp32' or 'bf16'"),
         ("optimizer.clip_norm=-1", "optimizer.clip_norm"),
         ("optimizer.learning_rate=quick", "optimizer.learning_rate"),
+        ("optimizer.learning_rate=inf", "optimizer.learning_rate: Input should be a finite number"),
+        ("validation.guidance_scale=inf", "guidance_scale: Input should be a finite number"),
+        ("loss.guidance_scale=nan", "loss.guidance_scale"),
+        ("validation.duration_s=0.001", "validation.duration_s: Input should be greater than"),
         ("batch", "expected key=value"),
         ("seed.x=1", "'seed' is a value, not a section"),
         ("encoders.clip.chekpoint=x", "did you mean 'checkpoint'?"),
@@ -108,10 +113,30 @@ def test_only_what_changes_weights_stands_in_the_way_of_going_on() -> None:
         "paper", ["device=cpu", "batch.workers=0", "batch.per_process=4", "schedule.epochs=60"]
     )
     assert recipe.differences(same) == []
+    watched = ["checkpoints.every_steps=7", "validation.steps=20", "validation.artworks=5"]
+    assert recipe.differences(TrainSettings.read("paper", watched)) == []
     other = TrainSettings.read("paper", ["optimizer.learning_rate=1e-4", "aligner.tokens=4"])
     assert recipe.differences(other) == ["aligner.tokens", "optimizer.learning_rate"]
     longer = [TrainSettings.read("lite", [f"schedule.epochs={n}"]) for n in (3, 4)]
     assert longer[0].differences(longer[1]) == ["schedule.epochs"]  # its rate decays
+
+
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [
+        ("artworks=5", True),
+        ("timesteps=3", True),
+        ("best=spectrum-kl", True),
+        ("split=test", True),
+        ("steps=20", False),  # of the music, which the loss does not hear
+        ("every_epochs=2", False),
+        ("batch=3", False),
+    ],
+)
+def test_what_the_best_is_judged_by(change: str, other: bool) -> None:
+    before, now = (TrainSettings.read("lite", given).validation
+                   for given in ([], [f"validation.{change}"]))  # fmt: skip
+    assert (before.judged_by() != now.judged_by()) == other
 
 
 @st.composite

@@ -83,3 +83,11 @@ def test_what_does_not_fit_is_said_before_the_first_training(
     with pytest.raises(UsageError, match="larger than the split"):
         sweep(ground.release, tmp_path, ground.settings("batch.size=10"), encoders=["lite"])
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "lite-conse-3").mkdir()
+    (tmp_path / "lite-conse-3/thesis.txt").touch()
+    with pytest.raises(UsageError, match=r"lite-conse-3 holds thesis.txt and no training"):
+        sweep(ground.release, tmp_path, ground.settings(), encoders=["lite"], tokens=[2, 3])
+    (tmp_path / "table6.tex").write_text("mine")
+    with pytest.raises(UsageError, match=r"table6.tex is there and no training of a sweep"):
+        sweep(ground.release, tmp_path, ground.settings(), encoders=["lite"], tokens=[2])
+    assert (tmp_path / "table6.tex").read_text() == "mine"

@@ -157,6 +157,75 @@ def test_nothing_to_resume_and_other_peoples_checkpoints(
         train(ground.release, tmp_path / "file", settings)
 
 
+def _files(folder: Path) -> dict[str, str]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in found}
+
+
+@pytest.mark.parametrize("resume", [None, False])
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        ["README.md"],
+        ["training/validation/my_data.csv", "training/last/notes", "training/log.jsonl"],
+        ["aligner/thesis.txt"],
+        ["training/training.json"],
+    ],
+)
+def test_a_folder_with_other_files_is_not_taken(
+    ground: Ground, tmp_path: Path, theirs: list[str], resume: bool | None
+) -> None:
+    out = tmp_path / "project"
+    for name in theirs:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("mine")
+    before = _files(out)
+    with pytest.raises(UsageError, match=r"holds .* and no training: name a new or an empty"):
+        train(ground.release, out, ground.settings(), cache=ground.cache, resume=resume)
+    assert _files(out) == before
+
+
+def test_hidden_files_and_empty_folders_are_in_nobodys_way(ground: Ground, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").write_text("mine")
+    (tmp_path / "training").mkdir()  # as of a training that was killed as it began
+    settings = ground.settings("schedule.steps=1", "validation.split=none")
+    assert train(ground.release, tmp_path, settings, cache=ground.cache).step == 1
+    assert (tmp_path / ".git/HEAD").read_text() == "mine"
+
+
+def test_restarting_deletes_what_a_training_wrote_alone(
+    ground: Ground, trained: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(trained, tmp_path / "again")
+    mine = ["notes.md", "aligner/thesis.txt", "training/last/notes", "training/validation/a.csv"]
+    for name in mine:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("mine")
+    (out / "training/validation/000001-old.wav").touch()
+    settings = ground.settings("schedule.steps=1", "validation.split=none", "seed=5")
+    train(ground.release, out, settings, cache=ground.cache, resume=False)
+    assert all((out / name).read_text() == "mine" for name in mine)
+    assert not (out / "training/validation/000001-old.wav").exists()
+    assert load_checkpoint(out)[1].seed == 5
+
+
+def test_two_trainings_do_not_share_a_folder(ground: Ground, tmp_path: Path) -> None:
+    settings = ground.settings("schedule.steps=2", "validation.split=none")
+    refused = []
+
+    class Second(TrainingProgress):
+        def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
+            if what == "train" and done == 1:
+                with pytest.raises(UsageError, match="another training writes to") as caught:
+                    train(ground.release, tmp_path, settings, cache=ground.cache)
+                refused.append(caught.value)
+
+    train(ground.release, tmp_path, settings, cache=ground.cache, progress=Second(quiet=True))
+    assert len(refused) == 1
+    assert [entry["step"] for entry in entries(tmp_path)] == [1, 2]
+
+
 def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_path: Path) -> None:
     out = shutil.copytree(trained, tmp_path / "again")
     settings = ground.settings("schedule.steps=1", "validation.split=none", "seed=5")
@@ -167,6 +236,115 @@ def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_
     # Without validation the last checkpoint is the one that is published.
     assert weights(out) == weights(out / "training/last") != weights(trained)
     assert load_checkpoint(out)[1].seed == 5
+
+
+def test_how_it_is_saved_and_validated_may_change(
+    ground: Ground, trained: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(trained, tmp_path / "watched")
+    settings = ["schedule.epochs=1", "ema_decay=0.9", "checkpoints.every_steps=1"]
+    before = load_checkpoint(out)[1]
+    same = ground.settings(*settings, "validation.every_epochs=2", "validation.batch=1")
+    done = train(ground.release, out, same, cache=ground.cache)
+    assert done.best is not None
+    assert load_checkpoint(out)[1] == before
+    # Another mean is no better and no worse: the weights are judged anew.
+    done = train(
+        ground.release, out, ground.settings(*settings, "validation.timesteps=3"),
+        cache=ground.cache,
+    )  # fmt: skip
+    found = [entry["validation"] for entry in entries(out) if "validation" in entry]
+    assert [sorted(one) for one in found] == [
+        ["loss", "loss@250", "loss@750"],
+        ["loss", "loss@166", "loss@500", "loss@833"],
+    ]
+    assert done.best is not None
+    assert (done.best.value, done.best.step) == (found[1]["loss"], 4)
+    assert load_checkpoint(out)[1].metrics == found[1]
+    assert weights(out) == weights(trained)
+
+
+def test_the_last_checkpoint_says_when_its_metrics_were_taken(
+    ground: Ground, tmp_path: Path
+) -> None:
+    settings = ground.settings("checkpoints.every_steps=2")
+    with pytest.raises(KeyboardInterrupt):
+        train(ground.release, tmp_path, settings, cache=ground.cache, progress=_Stops(7))
+    said = load_checkpoint(tmp_path / "training/last")[1]
+    assert (said.step, said.validated, said.validation_split) == (6, 4, "test")
+    assert said.metrics == entries(tmp_path)[4]["validation"]
+    card = (tmp_path / "training/last/README.md").read_text()
+    assert "Taken after step 4: these weights are of step 6" in card
+    assert "on the release's split `test`" in card
+    assert (
+        "Taken after step 4; on the release's split `test`." in (tmp_path / "README.md").read_text()
+    )
+
+
+def test_without_a_best_the_last_is_published(
+    ground: Ground, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny toy is silent before it is trained, and a silent clip has no spectrum."""
+    from typer import Typer
+    from typer.testing import CliRunner
+
+    from art2mus.train_app import register
+
+    silent = _silent_backbone(ground.backbone, tmp_path / "silent")
+    app = Typer()
+    register(app)
+    command = ["train", str(ground.release), "--out", str(tmp_path / "out"), "--recipe", "lite"]
+    for setting in ground.overrides(
+        f"backbone={silent}",
+        "schedule.steps=1",
+        "validation.generate=true",
+        "validation.steps=1",
+        "validation.duration_s=1",
+        "validation.metrics=['spectrum-kl']",
+        "validation.best=spectrum-kl",
+    ):
+        command += ["--set", setting]
+    done = CliRunner().invoke(app, [*command, "--cache", str(ground.cache)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "none is best, as spectrum-kl was undefined: this is the last" in " ".join(
+        done.output.split()
+    )
+    assert load_checkpoint(tmp_path / "out")[1].step == 1
+    assert weights(tmp_path / "out") == weights(tmp_path / "out/training/last")
+
+
+def _silent_backbone(backbone: Path, to: Path) -> Path:
+    """Copy a backbone, its vocoder's last layer set to nothing."""
+    from safetensors.torch import save_file
+
+    shutil.copytree(backbone, to)
+    path = to / "vocoder/model.safetensors"
+    tensors = load_file(path)
+    for name in tensors:
+        if name.startswith("conv_post"):
+            tensors[name] = torch.zeros_like(tensors[name])
+    save_file(tensors, path, {"format": "pt"})
+    return to
+
+
+def test_the_encoder_is_let_go_before_the_steps(ground: Ground, tmp_path: Path) -> None:
+    import gc
+    import weakref
+
+    from artsound.models.registry import Models
+
+    held = weakref.ref(Models().load("embedder", "lite-conse"))
+    seen = []
+
+    class Looks(TrainingProgress):
+        def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
+            if what == "train":
+                gc.collect()
+                seen.append(held())
+
+    settings = ground.settings("schedule.steps=1", "validation.split=none")
+    train(ground.release, tmp_path, settings, cache=ground.cache, progress=Looks(quiet=True))
+    assert seen == [None]
 
 
 def test_a_damaged_state_is_named(ground: Ground, trained: Path, tmp_path: Path) -> None:
@@ -202,6 +380,14 @@ def test_bf16_and_guidance_train_too(ground: Ground, tmp_path: Path) -> None:
         (
             ["validation.generate=true", "validation.best=fad-vggish"],
             "validation.best = 'fad-vggish' is not measured",
+        ),
+        (
+            ["validation.generate=true", "validation.steps=5000"],
+            "validation.steps: 5000 sampling steps: give 1 to 1000",
+        ),
+        (
+            ["validation.generate=true", "validation.best=fad-lite-musicnn"],
+            "validation.best = 'fad-lite-musicnn' compares sets of clips, and there will be one",
         ),
     ],
 )
@@ -296,6 +482,8 @@ def test_dry_run_prints_the_papers_arithmetic_for_95295_rows(tmp_path: Path) -> 
     assert "epoch: 744 steps = 95,295 rows // 128" in said.output
     assert "training: 37,200 steps = 50 epochs" in said.output
     assert "optimizer.learning_rate = 2e-05" in said.output
+    with pytest.raises(UsageError, match="--processes 4 only describes a --dry-run"):
+        CliRunner().invoke(app, [*command[:-1], "--processes", "4"], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
 

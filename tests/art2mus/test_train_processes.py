@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from safetensors.torch import load_file
 from art2mus.checkpoint import load_checkpoint
 from art2mus.train import train
 from art2mus.training.state import read_position
-from tests.art2mus.training_runs import Ground, entries, kill_after, weights
+from tests.art2mus.training_runs import PAIRS, Ground, entries, kill_after, weights
+from tests.hub import LocalHub
+from tests.hub_store import Blob, Repo
 
 pytestmark = pytest.mark.slow  # each process imports torch, diffusers and transformers anew
 
@@ -91,6 +94,40 @@ def test_two_processes_train_as_one(ground: Ground, through: Path, tmp_path: Pat
     moved = distance(aligners[0], first)
     assert moved > 0
     assert distance(*aligners) < 0.01 * moved
+
+
+def test_two_processes_say_that_the_caches_are_built(ground: Ground, tmp_path: Path) -> None:
+    other = dataclasses.replace(ground, cache=tmp_path / "cache")
+    for number in range(2):
+        said = other.run(
+            tmp_path / f"out{number}", "schedule.steps=1", "validation.split=none", processes=2
+        )
+        assert said.count(f"caches of train: {PAIRS} of {PAIRS}") == (number == 0)
+
+
+def test_a_release_on_the_hub_is_streamed(ground: Ground, tmp_path: Path) -> None:
+    """The caches are the same, and nothing of the release stays on the disk."""
+    release = Path(ground.release)
+    files = {
+        path.relative_to(release).as_posix(): Blob(path.read_bytes(), lfs=True)
+        for path in release.rglob("*")
+        if path.is_file()
+    }
+    with LocalHub() as hub:
+        hub.repos["me/artsound"] = Repo(private=False)
+        hub.repos["me/artsound"].commit("main", files)
+        remote = dataclasses.replace(
+            ground,
+            release="me/artsound",
+            cache=tmp_path / "cache",
+            environment=hub.environment(tmp_path / "home", None),
+        )
+        options = ("schedule.steps=1", "validation.split=none")
+        remote.run(tmp_path / "streamed", *options, options=("--streaming",))
+    ground.run(tmp_path / "local", *options)
+    assert weights(tmp_path / "streamed") == weights(tmp_path / "local")
+    assert (tmp_path / "home").is_dir()
+    assert not list((tmp_path / "home").rglob("*.parquet"))
 
 
 def read_first(ground: Ground) -> torch.nn.Module:

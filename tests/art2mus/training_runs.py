@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ PAIRS = 8
 class Ground:
     """Where trainings are run."""
 
-    release: Path
+    release: Path | str
     backbone: Path
     cache: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path) -> Ground:
@@ -80,7 +82,11 @@ class Ground:
             start += [f"--nproc-per-node={processes}", str(script)]
         return subprocess.Popen(
             [sys.executable, *start, *arguments],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
+            env={
+                **(self.environment or os.environ),
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": str(Path.cwd()),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -25,49 +25,15 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from diffusers import AutoencoderKL
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from art2mus.data import Media, Pair
 from art2mus.data.build_caches import vae_moments
 from art2mus.data.caches import ArrayCache
 from art2mus.mel import CLIP_SAMPLES, log_mel, training_clip
+from tests.perf import full_size
 
 CLIPS = 95_295
 SHAPE = (16, 256, 16)
-
-
-def full_vae() -> Any:
-    """Return AudioLDM 2's VAE, 55.4 million random weights."""
-    kind: Any = AutoencoderKL
-    vae: Any = kind(
-        in_channels=1,
-        out_channels=1,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(128, 256, 512),
-        layers_per_block=2,
-        latent_channels=8,
-        sample_size=1024,
-        scaling_factor=0.4110932946205139,
-    )
-    return vae.eval()
-
-
-def full_clip(large: bool) -> Any:
-    """Return the image tower of CLIP ViT-B/32 or ViT-L/14 with random weights."""
-    size: dict[str, Any] = {"patch_size": 32, "projection_dim": 512}
-    if large:
-        size = {
-            "patch_size": 14,
-            "projection_dim": 768,
-            "hidden_size": 1024,
-            "intermediate_size": 4096,
-            "num_hidden_layers": 24,
-            "num_attention_heads": 16,
-        }
-    kind: Any = CLIPVisionModelWithProjection
-    return kind(CLIPVisionConfig(**size)).eval()
 
 
 def _seconds(
@@ -95,7 +61,7 @@ def _line(name: str, seconds: float, items: int, unit: str) -> None:
 
 
 def _models(rounds: int, batches: list[int], device: torch.device) -> None:
-    vae = full_vae().to(device)
+    vae = full_size.vae().eval().to(device)
     backbone: Any = SimpleNamespace(vae=vae, device=device, dtype=torch.float32, name="random")
     for batch in batches:
         mels = torch.randn(batch, 1024, 64, device=device)
@@ -105,7 +71,7 @@ def _models(rounds: int, batches: list[int], device: torch.device) -> None:
 
         _line(f"VAE, batch {batch}", _seconds(rounds, encode, device), batch, "clip")
     for name, large in (("CLIP ViT-B/32", False), ("CLIP ViT-L/14", True)):
-        tower = full_clip(large).to(device)
+        tower = full_size.clip(large=large).eval().to(device)
         for batch in batches:
             pixels = torch.randn(batch, 3, 224, 224, device=device)
 

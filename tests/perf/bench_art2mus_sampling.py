@@ -37,9 +37,8 @@ from art2mus.sampling.denoise import denoise
 from art2mus.sampling.noise import starting_noise
 from art2mus.sampling.schedulers import make_scheduler, set_steps
 from tests.art2mus.tiny_backbone import write_tiny_backbone
+from tests.perf import full_size
 
-HIDDEN = 768
-TEXT = 1024
 SOLVERS = (
     ("ddim", 200),
     ("ddim", 100),
@@ -49,23 +48,6 @@ SOLVERS = (
     ("dpm-solver++", 25),
     ("dpm-solver++", 20),
 )
-
-
-def full_unet() -> Any:
-    """Return AudioLDM 2's U-Net with random weights."""
-    torch.manual_seed(0)
-    kinds: Any = diffusers
-    unet = kinds.AudioLDM2UNet2DConditionModel(
-        sample_size=None,
-        in_channels=8,
-        out_channels=8,
-        block_out_channels=(128, 256, 384, 640),
-        attention_head_dim=8,
-        cross_attention_dim=([None, HIDDEN, TEXT],) * 4,
-        down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * 3),
-        up_block_types=(*("CrossAttnUpBlock2D",) * 3, "UpBlock2D"),
-    )
-    return unet.eval().requires_grad_(False)
 
 
 def best(rounds: int, calls: list[Callable[[], object]]) -> list[float]:
@@ -87,7 +69,8 @@ def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
     path = write_tiny_backbone(folder / "tiny", language_model="GPT2LMHeadModel")
     theirs = kinds.AudioLDM2Pipeline.from_pretrained(path)
     backbone = Backbone.open(path)
-    unet = full_unet()
+    torch.manual_seed(0)
+    unet = full_size.unet().eval().requires_grad_(False)
     theirs.unet = unet
     parts = (backbone.language_model, unet, backbone.vae, backbone.vocoder, backbone.scheduler)
     ours: Any = Art2MusPipeline(ImageAligner(1024, 16, backbone.hidden_dim).eval(), *parts)
@@ -99,8 +82,8 @@ def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
         mask = torch.ones(rows, 10, dtype=torch.long)
         mask[:, 8:] = 0
         return Conditioning(
-            torch.randn(rows, 8, HIDDEN, generator=random),
-            torch.randn(rows, 10, TEXT, generator=random),
+            torch.randn(rows, 8, full_size.HIDDEN, generator=random),
+            torch.randn(rows, 10, full_size.TEXT, generator=random),
             mask,
         )
 
@@ -167,15 +150,7 @@ def solvers(name: str | None, items: int, guidance: float) -> None:
 
 def gaussians(items: int) -> Callable[[str, int], torch.Tensor]:
     """Return a sampler whose denoiser is the best one for two Gaussians."""
-    kinds: Any = diffusers
-    base = kinds.DDIMScheduler(
-        beta_start=0.0015,
-        beta_end=0.0195,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
+    base = full_size.scheduler()
     alphas = base.alphas_cumprod.double()
     noise = starting_noise((8, 250, 16), items, seeds=range(items)).double()
     mean, spread = 0.8, 0.2

@@ -30,25 +30,12 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import torch
-from diffusers import (
-    AudioLDM2ProjectionModel,
-    AudioLDM2UNet2DConditionModel,
-    AutoencoderKL,
-    DDIMScheduler,
-)
 from torch import Tensor
-from transformers import (
-    ClapTextConfig,
-    ClapTextModelWithProjection,
-    GPT2Config,
-    GPT2Model,
-    T5Config,
-    T5EncoderModel,
-)
 
 from art2mus.aligner import ImageAligner
 from art2mus.diffusion import add_noise, noise_loss
 from art2mus.training.objective import Objective
+from tests.perf import full_size
 
 KINDS: Final = ("ours", "straightforward", "bare")
 TOKENS: Final = 16
@@ -70,52 +57,16 @@ class Parts:
         return self._made[name]
 
 
-# diffusers' constructors are not typed.
-_UNet: Any = AudioLDM2UNet2DConditionModel
-_VAE: Any = AutoencoderKL
-_Projection: Any = AudioLDM2ProjectionModel
-_Scheduler: Any = DDIMScheduler
 MAKERS: Final[dict[str, Callable[[], Any]]] = {
-    "unet": lambda: _UNet(
-        sample_size=None,
-        in_channels=8,
-        out_channels=8,
-        block_out_channels=(128, 256, 384, 640),
-        layers_per_block=2,
-        attention_head_dim=(4, 8, 12, 20),
-        cross_attention_dim=([None, 768, 1024],) * 4,
-        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * 3),
-        up_block_types=(*["CrossAttnUpBlock2D"] * 3, "UpBlock2D"),
-    ),
-    "vae": lambda: _VAE(
-        in_channels=1,
-        out_channels=1,
-        latent_channels=8,
-        block_out_channels=(128, 256, 512),
-        layers_per_block=2,
-        norm_num_groups=32,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        scaling_factor=0.41,
-    ),
-    "gpt2": lambda: GPT2Model(GPT2Config()),
-    "t5": lambda: T5EncoderModel(
-        T5Config(
-            d_model=1024,
-            d_kv=64,
-            d_ff=2816,
-            num_layers=24,
-            num_heads=16,
-            feed_forward_proj="gated-gelu",
-        )
-    ),
-    "clap": lambda: ClapTextModelWithProjection(ClapTextConfig()),
-    "projection": lambda: _Projection(512, 1024, 768),
+    "unet": full_size.unet,
+    "vae": full_size.vae,
+    "gpt2": full_size.gpt2,
+    "t5": full_size.t5,
+    "clap": full_size.clap,
+    "projection": full_size.projection,
 }
-
-
 PARTS: Final = tuple(MAKERS)
-MAKERS["unet_channels_last"] = lambda: MAKERS["unet"]().to(memory_format=torch.channels_last)
+MAKERS["unet_channels_last"] = lambda: full_size.unet().to(memory_format=torch.channels_last)
 
 
 class Step:
@@ -130,14 +81,12 @@ class Step:
     def __init__(self, kind: str, parts: Parts, batch: int) -> None:
         self.parts = parts
         self.batch = batch
-        self.schedule = _Scheduler(
-            beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear"
-        ).alphas_cumprod.to(parts.device)
+        self.schedule = full_size.scheduler().alphas_cumprod.to(parts.device)
         self.take: Callable[[], None] = getattr(self, f"_{kind}")
         torch.manual_seed(0)
         self.aligner = ImageAligner(1024, TOKENS).to(parts.device)
         self.optimizer = torch.optim.AdamW(self.aligner.parameters(), lr=2e-5, fused=kind == "ours")
-        self.text = self._normal(1, PROMPT, 1024)
+        self.text = self._normal(1, PROMPT, full_size.TEXT)
         self.held = {
             "moments": self._normal(batch, 16, 256, 16).half(),
             "embedding": torch.nn.functional.normalize(self._normal(batch, 1024), dim=-1),
@@ -147,7 +96,7 @@ class Step:
         }
         self.mel = self._normal(batch, 1, 1024, 64)
         self.ids = torch.randint(5, 30_000, (batch, PROMPT), device=parts.device)
-        self.loa = self._normal(batch, 8, 768).requires_grad_()
+        self.loa = self._normal(batch, 8, full_size.HIDDEN).requires_grad_()
 
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(*shape, device=self.parts.device)
@@ -166,14 +115,14 @@ class Step:
             text=self.text,
             text_mask=None,
             alphas_cumprod=self.schedule,
-            scaling_factor=0.41,
+            scaling_factor=full_size.SCALING_FACTOR,
         )
         self._learn(objective(self.aligner, self.held).mean())
 
     def _straightforward(self) -> None:
         parts, noise, timesteps = self.parts, self.held["noise"], self.held["timestep"]
         with torch.no_grad():
-            latents = parts.vae.encode(self.mel).latent_dist.sample() * 0.41
+            latents = parts.vae.encode(self.mel).latent_dist.sample() * full_size.SCALING_FACTOR
             text, away = (parts.t5(self.ids)[0] for _ in range(2))
             clap = parts.clap(self.ids).text_embeds[:, None]
             joined = parts.projection(hidden_states=clap, hidden_states_1=away).hidden_states

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from art2mus.benchmark.embedders.base import Features, Waveform
-from art2mus.benchmark.metrics.spectrum_kl import spectrum_distribution
+from art2mus.benchmark.embedders.content import musicnn_content
+from art2mus.benchmark.metrics.spectrum_kl import SAMPLE_RATE, spectrum_distribution
 from artsound.models.lite import musicnn
 
 _LEAST: Final = 1e-7  # a probability further from 0 and 1 than float32 rounds it
@@ -21,8 +22,11 @@ class LiteMusicnn:
 
     name = "lite-musicnn"
     sample_rate = musicnn.SAMPLE_RATE
-    fingerprint = "lite-musicnn-1:mtt"
     _hop = musicnn.PATCH_FRAMES // 2
+
+    def __init__(self) -> None:
+        self.weights = musicnn_content("mtt")
+        self.fingerprint = f"lite-musicnn-1:{self.weights}"
 
     def hear(self, waveform: Waveform) -> Features:
         """Return `frames` and `logits`, float32."""
@@ -32,11 +36,11 @@ class LiteMusicnn:
 
 
 class Spectrum:
-    """The time-summed spectrum of `metrics.spectrum_kl`, at each clip's own sample rate."""
+    """The time-summed spectrum of `metrics.spectrum_kl`, of clips at 16 kHz."""
 
     name = "spectrum"
-    sample_rate = None
-    fingerprint = "spectrum-1"
+    sample_rate = SAMPLE_RATE
+    fingerprint = "spectrum-2"
 
     def hear(self, waveform: Waveform) -> Features:
         """Return `spectrum`, shape (1025,), float64."""

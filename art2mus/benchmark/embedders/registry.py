@@ -93,12 +93,12 @@ class Loaded:
     Attributes:
         embedder: it.
         checkpoint: what its weights are called.
-        fingerprint: of weights and use; keys the cache.
+        weights: SHA-256 of their content; of a single file its own; `none` where there are none.
     """
 
     embedder: AudioEmbedder
     checkpoint: str
-    fingerprint: str
+    weights: str
 
 
 def check_names(checkpoints: Mapping[str, str]) -> None:
@@ -134,23 +134,24 @@ def load(name: str, checkpoints: Mapping[str, str] | None = None, device: str = 
         from art2mus.benchmark.embedders.joint import Joint
 
         joint = Joint(name, own, parts, device)
-        return Loaded(joint, own or entry.source, joint.fingerprint)
+        return Loaded(joint, own or entry.source, joint.weights)
     if name == "lite-musicnn":
         from art2mus.benchmark.embedders.lite import LiteMusicnn
 
-        return Loaded(LiteMusicnn(), entry.source, LiteMusicnn.fingerprint)
+        tagger = LiteMusicnn()
+        return Loaded(tagger, entry.source, tagger.weights)
     if name == "spectrum":
         from art2mus.benchmark.embedders.lite import Spectrum
 
-        return Loaded(Spectrum(), entry.source, Spectrum.fingerprint)
+        return Loaded(Spectrum(), entry.source, "none")
     return _from_files(name, entry, {"": own, **parts} if own else parts, device)
 
 
 def _from_files(name: str, entry: EmbedderEntry, given: Mapping[str, str], device: str) -> Loaded:
-    from artsound.models.weights import commit
+    from art2mus.benchmark.embedders.content import content, together
 
     paths = {part: _located(name, part, entry, given) for part in entry.weights}
-    fingerprint = "+".join(commit(path) for path in paths.values())
+    fingerprint = together({part: content(path) for part, path in paths.items()})
     main = paths[""]
     made: AudioEmbedder
     if name.startswith("vggish"):
@@ -171,7 +172,7 @@ def _from_files(name: str, entry: EmbedderEntry, given: Mapping[str, str], devic
         from art2mus.benchmark.embedders.transformers_models import Mert
 
         made = Mert(main, fingerprint, device)
-    return Loaded(made, main.name, made.fingerprint)
+    return Loaded(made, main.name, fingerprint)
 
 
 def _located(name: str, part: str, entry: EmbedderEntry, given: Mapping[str, str]) -> Path:

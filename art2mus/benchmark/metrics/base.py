@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from art2mus.benchmark.bootstrap import Interval
+from art2mus.benchmark.bootstrap import Interval, mean_interval
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -25,7 +25,8 @@ class Measurement:
         value: None where it is undefined on this set; `details["undefined"]` says why.
         interval: 95 %, by bootstrap over items; None where there are too few.
         items: item by item in the order given; None for what only a set has.
-        details: what a reader has to know: ranks, counts, scales.
+        details: what a reader has to know: ranks, counts, scales; with an interval, `interval_of`
+            says what is resampled.
     """
 
     value: float | None
@@ -44,7 +45,7 @@ class Metric:
     Attributes:
         name: its family; with an embedder's name, as in `fad-vggish`, it names a result.
         version: changes whenever the same input may give another value.
-        higher_is_better: the direction.
+        higher_is_better: the direction; None for what has none.
         feature: what is measured of the generated music.
         counterpart: what it is held against: the pair's own music, its artwork, or the caption of
             its music.
@@ -55,12 +56,19 @@ class Metric:
 
     name: str
     version: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     feature: Feature
     counterpart: Counterpart
     measure: Measure
     summary: str
     caveat: str
+
+
+def mean_of(items: Floats, random: np.random.Generator, **details: Any) -> Measurement:
+    """Return the mean of the pairs' values, shape (n,), with its interval."""
+    interval = mean_interval(items, random)
+    resampled = {} if interval is None else {"interval_of": "the pairs"}
+    return Measurement(float(items.mean()), interval, items, {**details, **resampled})
 
 
 def undefined(reason: str, **details: Any) -> Measurement:

@@ -13,8 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from art2mus.benchmark.bootstrap import mean_interval
-from art2mus.benchmark.metrics.base import Array, Floats, Measurement, Metric
+from art2mus.benchmark.metrics.base import Array, Floats, Measurement, Metric, mean_of
 
 
 def imagebind_score(generated: ArrayLike, counterpart: ArrayLike) -> Floats:
@@ -42,7 +41,7 @@ def measure(
 ) -> Measurement:
     """Measure; both hold an embedding a pair, shape (d,)."""
     items = imagebind_score(np.stack(list(generated)), np.stack(list(counterpart)))
-    return Measurement(float(items.mean()), mean_interval(items, random), items)
+    return mean_of(items, random)
 
 
 SCORE_ARTWORK: Final = Metric(
@@ -53,7 +52,8 @@ SCORE_ARTWORK: Final = Metric(
     counterpart="artwork",
     measure=measure,
     summary="cosine between the embeddings of the generated music and of its artwork",
-    caveat="pairs were chosen by such a cosine, which favours models that use the same embedder",
+    caveat="pairs were chosen by such a cosine, which favours models that use the same embedder;"
+    " by a weak embedder noise may lie as near to an artwork as its own music",
 )
 SCORE_MUSIC: Final = Metric(
     name="score-music",

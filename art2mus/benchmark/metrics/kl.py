@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax, xlogy
 
-from art2mus.benchmark.bootstrap import mean_interval
-from art2mus.benchmark.metrics.base import Array, Floats, Measurement, Metric
+from art2mus.benchmark.metrics.base import Array, Floats, Measurement, Metric, mean_of
 
 Activation = Literal["softmax", "sigmoid"]
 
@@ -61,7 +60,7 @@ def measure(
     if activation == "softmax":
         items = np.maximum(items, 0.0)  # the 1e-6 alone takes equal clips below
     labels = len(generated[0])
-    return Measurement(float(items.mean()), mean_interval(items, random), items, {"labels": labels})
+    return mean_of(items, random, labels=labels)
 
 
 KL_SOFTMAX: Final = Metric(
@@ -72,16 +71,17 @@ KL_SOFTMAX: Final = Metric(
     counterpart="music",
     measure=partial(measure, "softmax"),
     summary="KL(truth || generated) of a classifier's label distributions, softmax, in nats",
-    caveat="silence, of which a classifier claims nothing, may score better than the wrong music;"
-    " not the paper's 0.003, see `spectrum-kl`",
+    caveat="silence and noise, of which a classifier claims little, may score better than the wrong"
+    " music (the control `shuffled`); not the paper's 0.003, see `spectrum-kl`",
 )
 KL_SIGMOID: Final = Metric(
     name="kl-sigmoid",
     version="1",
-    higher_is_better=False,
+    higher_is_better=None,
     feature="logits",
     counterpart="music",
     measure=partial(measure, "sigmoid"),
     summary="the same sum over label probabilities, sigmoid: for clips with several labels",
-    caveat="not a divergence between distributions: it may be negative, and zero is not the best",
+    caveat="not a divergence between distributions: it may be negative, and less is not better;"
+    " given because audioldm_eval gives it",
 )

@@ -2,8 +2,8 @@
 
 There an image is captioned, a chat model turns the caption into a short musical description, and
 MusicGen (Copet et al. 2023, arXiv 2306.05284) plays it. As in section 5.4 of the Art2Mus paper the
-captions are the release's and the chat model is Qwen3-14B. The prompt is ours
-and not the original's, so values may differ from the paper's row.
+captions are the release's and the chat model is Qwen3-14B. The prompt is ours and not the
+original's, which the paper takes, so values may differ from the paper's row.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ class ModelEntry:
         license: of the weights, or of what is passed on.
         summary: one line for people.
         gigabytes: size of the download, about.
+        note: what a reader of a table has to know of its row; no full stop.
     """
 
     target: str
@@ -41,6 +42,7 @@ class ModelEntry:
     license: str
     summary: str
     gigabytes: float = 0.0
+    note: str = ""
 
 
 MODELS: Final[Mapping[str, ModelEntry]] = {
@@ -79,6 +81,8 @@ MODELS: Final[Mapping[str, ModelEntry]] = {
         "CC-BY-NC-4.0 (MusicGen), Apache-2.0 (Qwen3)",
         "the caption made a short musical description by a chat model, then MusicGen",
         8.0,
+        "the chat model's prompt is ours, and not Mozart's Touch's default one, which the paper"
+        " takes: its values may differ from the paper's row",
     ),
     "ground-truth": ModelEntry(
         f"{_HERE}.controls:GroundTruth",
@@ -95,6 +99,8 @@ MODELS: Final[Mapping[str, ModelEntry]] = {
         "none",
         "the tracks', in the release",
         "real music for the wrong artwork: what quality alone scores",
+        note="the ground truth's clips in another order: metrics of whole sets (FAD, kernel"
+        " distances) cannot tell the two apart where all pairs are scored",
     ),
     "silence": ModelEntry(
         f"{_HERE}.controls:Silence", "control", "nothing", "none", "none", "digital silence"

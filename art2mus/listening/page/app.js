@@ -5,6 +5,7 @@
   const get = (id) => document.getElementById(id);
   const SCALE = [1, 2, 3, 4, 5];
   const WHOLE = 0.9; // of a clip, to count as heard
+  const PATIENCE_MS = 60000; // for the collector
   const KEPT = `art2mus-listening-${TEST.test}`;
   const BACKGROUNDS = ["", "musician", "visual artist", "neither"];
 
@@ -21,7 +22,7 @@
   function fresh() {
     const bytes = crypto.getRandomValues(new Uint8Array(8));
     const rater = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { rater, background: "", started: false, at: 0, heard: {}, scores: {}, preferred: {}, given: false };
+    return { rater, background: "", started: false, at: 0, heard: {}, scores: {}, preferred: {}, saved: false, sent: false };
   }
 
   function restored() {
@@ -170,26 +171,32 @@
     return JSON.stringify({ format: 1, test: TEST.test, rater: state.rater, background: state.background, answers: told });
   }
 
-  function given(text) {
-    state.given = true;
+  function given(how, text) {
+    state[how] = true;
     keep();
     drawDone();
     get("outcome").textContent = text;
   }
 
+  // Nothing changes while answers are on their way: what arrives is what stays here.
+  function sending(is) {
+    for (const id of ["send", "review", "again"]) get(id).disabled = is;
+  }
+
   async function send() {
-    get("send").disabled = true;
+    sending(true);
     get("outcome").textContent = "Sending\u2026";
     try {
       const headers = { "Content-Type": "application/json" };
-      const reply = await fetch(COLLECTOR, { method: "POST", headers, body: answers() });
-      if (reply.ok) return given("Your answers have arrived. Thank you!");
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      const reply = await fetch(COLLECTOR, { method: "POST", headers, signal, body: answers() });
+      if (reply.ok) return given("sent", "Your answers have arrived. Thank you!");
       const why = (await reply.json().catch(() => ({}))).status ?? `error ${reply.status}`;
       get("outcome").textContent = `The answers were not taken: ${why}. Please download them and send us the file.`;
     } catch {
       get("outcome").textContent = "The answers could not be sent. Try again, or download them and send us the file.";
     } finally {
-      get("send").disabled = false;
+      sending(false);
     }
   }
 
@@ -197,19 +204,22 @@
     const url = URL.createObjectURL(new Blob([answers()], { type: "application/json" }));
     make("a", { href: url, download: `answers-${state.rater}.json` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-    given(`Saved as answers-${state.rater}.json, among your downloads.`);
+    given("saved", `Saved as answers-${state.rater}.json, among your downloads.`);
   }
 
   function drawDone() {
-    get("send").hidden = !COLLECTOR || state.given;
+    const out = state.sent || state.saved;
+    get("send").hidden = !COLLECTOR || state.sent;
     get("download").classList.toggle("main", !COLLECTOR);
-    get("review").hidden = state.given; // what was given stays as it was given
-    get("another").hidden = !state.given;
+    get("review").hidden = out; // what was given stays as it was given
+    get("another").hidden = !out;
     get("rater").textContent = state.rater;
     get("outcome").textContent = "";
-    get("how").textContent = COLLECTOR
-      ? "Please send your answers; the download is for the case that this does not work."
-      : "Please download your answers and send the file to the person who asked you to take part.";
+    get("how").textContent = state.sent
+      ? "Your answers were sent; there is nothing more to do."
+      : COLLECTOR
+        ? "Please send your answers; the download is for the case that this does not work."
+        : "Please download your answers and send the file to the person who asked you to take part.";
   }
 
   // -- moving about -----------------------------------------------------------------------------
@@ -244,7 +254,11 @@
   });
   get("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (missing(items[state.at]).length) return complain();
+    if (missing(items[state.at]).length) {
+      complain();
+      get("missing").focus({ preventScroll: true });
+      return get("missing").scrollIntoView({ block: "nearest" }); // all of it, or from its first line
+    }
     go(state.at + 1);
   });
   get("back").addEventListener("click", () => go(state.at - 1));
@@ -259,6 +273,14 @@
     arrange();
     keep();
     show();
+  });
+
+  // Another tab of this browser went on: so does this one, and does not write over it later.
+  addEventListener("storage", (event) => {
+    if (event.key !== KEPT || !event.newValue) return;
+    state = restored();
+    arrange();
+    show(false);
   });
 
   const tracks = TEST.items.length ? Object.keys(TEST.items[0].tracks).length : 0;

@@ -4,6 +4,7 @@
     out/page/style.css, player.js
     out/page/<sha256>.jpg     thumbnails, by the image's checksum
     out/page/<sha256>.png     spectrograms, by the sound's
+    out/page/files.json       which of these files are the page's; no other is ever touched
 
 Links are relative, every text is escaped, and a policy in the page forbids it to ask for anything
 outside the folder.
@@ -11,7 +12,6 @@ outside the folder.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,62 +20,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
-import soundfile
-from PIL import Image
 
-from art2mus.sampling.page.spectrogram import HEIGHT, WIDTH, spectrogram
+from art2mus.sampling.page.own import COPIED, FIXED, INDEX, OwnFiles, in_page
+from art2mus.sampling.page.pictures import PagePictures
+from art2mus.sampling.page.spectrogram import HEIGHT, WIDTH
 from art2mus.sampling.records import PAGE, read_records, sound_of
 from artsound.atomic import write_atomically
-from artsound.errors import ArtsoundError
 
 _ASSETS: Final = files("art2mus.sampling.page")
 _TEMPLATE: Final = "index.html.j2"
-_COPIED: Final = ("style.css", "player.js")
-_THUMBNAIL: Final = 640  # pixels of the longer side
-_DIGITS: Final = 24  # of a checksum, in names
-
-
-class PagePictures:
-    """The page's pictures, each made once.
-
-    Args:
-        out: the folder of samples.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self.folder = out / PAGE
-
-    def thumbnail(self, sha256: str) -> Path:
-        """Return where the thumbnail of an image is."""
-        return self.folder / f"{sha256[:_DIGITS]}.jpg"
-
-    def has_thumbnail(self, sha256: str) -> bool:
-        """Say whether the thumbnail of an image is there."""
-        return self.thumbnail(sha256).is_file()
-
-    def add_thumbnail(self, sha256: str, image: Image.Image) -> None:
-        """Make the thumbnail of an image, if it is not there."""
-        if not self.has_thumbnail(sha256):
-            small = image.copy()
-            small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-            buffer = io.BytesIO()
-            small.save(buffer, "JPEG", quality=85)
-            write_atomically(self.thumbnail(sha256), buffer.getvalue())
-
-    def spectrogram(self, sound: Path, sha256: str) -> Path:
-        """Return the spectrogram of a sound file, made if it is not there.
-
-        Raises:
-            ArtsoundError: the file cannot be read.
-        """
-        path = self.folder / f"{sha256[:_DIGITS]}.png"
-        if not path.is_file():
-            try:
-                samples, rate = soundfile.read(sound, dtype="float32")
-            except (soundfile.LibsndfileError, RuntimeError) as error:
-                raise ArtsoundError(f"{sound} cannot be read: delete it and run again") from error
-            write_atomically(path, spectrogram(samples, int(rate)))
-        return path
 
 
 @dataclass(frozen=True)
@@ -120,8 +73,21 @@ class Shown:
     toy: bool
 
 
+def check_page(out: Path) -> None:
+    """Refuse a folder whose page somebody else wrote, before anything is done.
+
+    Raises:
+        UsageError: one of the page's names is somebody else's file.
+        ArtsoundError: the page's list of its files is damaged.
+    """
+    OwnFiles(out).check(FIXED)
+
+
 def write_page(
-    out: Path, pictures: PagePictures, progress: Callable[[str, int, int], None]
+    out: Path,
+    pictures: PagePictures,
+    progress: Callable[[str, int, int], None],
+    rank_by: str | None = None,
 ) -> Path:
     """Write the page of all samples in a folder, those of earlier commands too.
 
@@ -129,11 +95,14 @@ def write_page(
         out: the folder.
         pictures: its thumbnails are made already.
         progress: called with ("page", done, total).
+        rank_by: the embedder by whose score an artwork's sounds are ranked, where all of them have
+            it. Where not all do, or if None, the first by name of the scores that all have.
 
     Returns:
         The page's path.
 
     Raises:
+        UsageError: somebody else's file has the name of one of the page's.
         ArtsoundError: a sound cannot be read.
     """
     records = {
@@ -141,17 +110,24 @@ def write_page(
         for name, record in read_records(out).items()
         if sound_of(out, name, record).is_file()
     }
-    used = set(_COPIED)
-    links = {}
+    links = {
+        name: in_page(pictures.spectrogram(record["audio_sha256"]))
+        for name, record in records.items()
+    }
+    thumbnails = {
+        in_page(pictures.thumbnail(record["image_sha256"]))
+        for record in records.values()
+        if pictures.has_thumbnail(record["image_sha256"])
+    }
+    used = {*FIXED, *links.values(), *thumbnails}
+    pictures.own.claim(used)
     for done, (name, record) in enumerate(records.items()):
         progress("page", done, len(records))
-        path = pictures.spectrogram(sound_of(out, name, record), record["audio_sha256"])
-        used |= {path.name, pictures.thumbnail(record["image_sha256"]).name}
-        links[name] = f"{PAGE}/{path.name}"
+        pictures.add_spectrogram(sound_of(out, name, record), record["audio_sha256"])
     progress("page", len(records), len(records))
-    for asset in _COPIED:
+    for asset in COPIED:
         write_atomically(pictures.folder / asset, (_ASSETS / asset).read_bytes())
-    shown = [_shown(pictures, group, links) for group in _by_artwork(records)]
+    shown = [_shown(pictures, group, links, rank_by) for group in _by_artwork(records)]
     text = _template().render(
         shown=shown,
         sounds=len(records),
@@ -161,11 +137,9 @@ def write_page(
         width=WIDTH,
         height=HEIGHT,
     )
-    write_atomically(out / "index.html", text.encode())
-    for path in sorted(pictures.folder.iterdir()):
-        if path.is_file() and path.name not in used:
-            path.unlink()  # of sounds that were made anew or deleted
-    return out / "index.html"
+    write_atomically(out / INDEX, text.encode())
+    pictures.own.keep(used)  # without those of sounds that were made anew or deleted
+    return out / INDEX
 
 
 def _by_artwork(records: Mapping[str, dict[str, Any]]) -> list[dict[str, dict[str, Any]]]:
@@ -177,11 +151,16 @@ def _by_artwork(records: Mapping[str, dict[str, Any]]) -> list[dict[str, dict[st
 
 
 def _shown(
-    pictures: PagePictures, group: Mapping[str, dict[str, Any]], links: Mapping[str, str]
+    pictures: PagePictures,
+    group: Mapping[str, dict[str, Any]],
+    links: Mapping[str, str],
+    rank_by: str | None,
 ) -> Shown:
     first_name, first = next(iter(group.items()))
-    ranked = sorted(group, key=lambda name: (-_best(group[name]), group[name]["seed"]))
-    scored = len(group) > 1 and all(record.get("scores") for record in group.values())
+    by = _ranked_by(group, rank_by)
+    ranked = sorted(
+        group, key=lambda name: (-group[name]["scores"][by] if by else 0.0, group[name]["seed"])
+    )
     sounds = [
         Heard(
             name=name,
@@ -190,9 +169,9 @@ def _shown(
             seed=int(group[name]["seed"]),
             seconds=group[name]["samples"] / group[name]["sample_rate"],
             scores=tuple(
-                (by, f"{value:.3f}") for by, value in sorted(group[name]["scores"].items())
+                (space, f"{value:.3f}") for space, value in sorted(group[name]["scores"].items())
             ),
-            place=place if scored else 0,
+            place=place if by else 0,
         )
         for place, name in enumerate(ranked, 1)
     ]
@@ -210,6 +189,8 @@ def _shown(
     settings = first["settings"]
     guidance = f"guidance {settings['guidance']:g}" if settings["guidance"] > 1 else "no guidance"
     lines.append(("made with", f"{settings['scheduler']}, {settings['steps']} steps, {guidance}"))
+    if by:
+        lines.append(("ranked by", f"{by} score"))
     has = pictures.has_thumbnail(first["image_sha256"])
     thumbnail = pictures.thumbnail(first["image_sha256"]).name
     return Shown(
@@ -221,8 +202,12 @@ def _shown(
     )
 
 
-def _best(record: Mapping[str, Any]) -> float:
-    return max(record.get("scores", {}).values(), default=0.0)
+def _ranked_by(group: Mapping[str, dict[str, Any]], wanted: str | None) -> str | None:
+    """Return whose score ranks an artwork's sounds: scores of two spaces do not compare."""
+    shared = set.intersection(*(set(record["scores"]) for record in group.values()))
+    if len(group) < 2 or not shared:
+        return None
+    return wanted if wanted in shared else min(shared)
 
 
 def _models(records: Mapping[str, dict[str, Any]]) -> list[tuple[str, str]]:

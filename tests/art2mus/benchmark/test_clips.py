@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from art2mus.benchmark.clips import ClipError, inspect, read_clip
+from art2mus.benchmark.clips import ClipError, read_clip
 from tests.art2mus.benchmark.music import tone, write
 
 
@@ -66,21 +68,32 @@ def test_clips_that_are_none(tmp_path: Path) -> None:
         read_clip(tmp_path / "none.wav")
 
 
-def test_inspection_names_everything(tmp_path: Path) -> None:
-    files = {
-        "fine": write(tmp_path / "fine.wav", tone(16_000)[None], 16_000),
-        "silent": write(tmp_path / "silent.wav", np.zeros((1, 32_000)), 16_000),
-        "short": write(tmp_path / "short.wav", tone(16_000, 0.2)[None], 16_000),
-        "other": tmp_path / "other.wav",
-    }
-    found = inspect(files, ["fine", "silent", "short", "absent"])
-    assert found.missing == ("absent",)
-    assert found.extra == ("other",)
-    assert list(found.unusable) == ["short"]
-    assert found.silent == ("silent",)
-    assert not found.whole
-    for word in ("absent", "other", "short.wav"):
-        assert word in found.complaint()
-    whole = inspect({"fine": files["fine"]}, ["fine"])
-    assert whole.whole
-    assert whole.complaint() == ""
+def test_only_what_is_heard_is_decoded(tmp_path: Path) -> None:
+    """A minute and a half of 96 kHz in stereo is 70 MB of samples, two seconds of it 3 MB."""
+    samples = np.zeros((2, 90 * 96_000), np.float32)
+    samples[:, :96_000] = tone(96_000, 1.0)
+    path = write(tmp_path / "long.wav", samples, 96_000)
+    del samples
+    tracemalloc.start()
+    clip = read_clip(path, 2.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert clip.duration_s == 90.0
+    assert clip.mono.shape == (192_000,)
+    assert peak < 8e6
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+def test_the_length_is_the_whole_files(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind}"
+    soundfile.write(path, tone(16_000, 3.0), 16_000)
+    clip = read_clip(path, 2.0)
+    assert clip.duration_s == pytest.approx(3.0, abs=0.1)
+    assert len(clip.mono) == 32_000
+    assert read_clip(path).duration_s == pytest.approx(clip.duration_s)
+
+
+def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(16_000, 3.0)[None], 16_000, "PCM_16")
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 24_000])
+    assert read_clip(path, 2.0).duration_s == pytest.approx(1.5, abs=0.01)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from art2mus.benchmark.embedders.joint import Joint
 from art2mus.benchmark.evaluate import assess, evaluate
@@ -135,6 +137,33 @@ def test_any_form_of_the_same_music_scores_the_same(
         assert found[name].value == pytest.approx(one.value, abs=2e-3)
 
 
+def test_the_spectrums_divergence_is_the_same_at_any_rate(tmp_path: Path) -> None:
+    """Music of its own pairs, at 16 kHz beside 44.1 kHz: by far the nearest, not the furthest."""
+    folder = write_tiny_release(tmp_path / "release", pairs=4, shards=1, seconds=4.0)
+    release = open_release(folder)
+    here, there = {}, {}
+    for media in release.media("train"):
+        samples, rate = media.audio()
+        name = media.pair.pair_id
+        there[name] = write(tmp_path / "own" / f"{name}.wav", samples, rate)
+        up = soxr.resample(samples.T, rate, 44_100).T
+        here[name] = write(tmp_path / "up" / f"{name}.wav", up, 44_100)
+    ids = list(here)
+    rotated = {name: there[ids[(row + 1) % len(ids)]] for row, name in enumerate(ids)}
+    found = [
+        evaluate(files, release, "train", suite=["spectrum-kl"], cache=tmp_path)[0]
+        for files in (there, here, rotated)
+    ]
+    own, resampled, other = (one.value for one in found)
+    assert own is not None
+    assert resampled is not None
+    assert other is not None
+    assert own < 1e-6
+    assert resampled < 0.1 * other
+    assert found[0].embedder_sample_rate == 16_000
+    assert found[0].details["interval_of"] == "the pairs"
+
+
 def test_swapped_sets(release: Release, truth: dict[str, Path], cache: Path) -> None:
     """A rotation gives each pair another's music: worse pair by pair, the same as a set."""
     ids = list(truth)
@@ -177,7 +206,11 @@ def test_results_are_written_and_read(
     path = tmp_path / "results.json"
     write_results(path, results)
     assert read_results(path) == results
-    assert results.conditions()["clip length"] == "10 s"
+    assert (results.clip_s, results.predictions.heard_s, results.predictions.short) == (
+        10.0,
+        5.0,
+        4,
+    )
     assert results.predictions.sample_rates == [16_000]
     assert results.dataset.pairs == 4
     path.write_text(path.read_text().replace('"higher_is_better": false', '"higher": false', 1))
@@ -233,7 +266,7 @@ def test_embedders_of_the_paper(release: Release, truth: dict[str, Path], tmp_pa
     assert found["fad-vggish"].details["dimension"] == 128
     assert found["fad-vggish"].details["frames"] == 4 * 5
     assert found["fad-vggish"].checkpoint == "vggish-10086976.pth"
-    assert len(found["fad-vggish"].checkpoint_hash) == 64
+    assert found["fad-vggish"].checkpoint_hash == hashlib.sha256(vggish.read_bytes()).hexdigest()
     assert found["fad-clap-music"].details["rank_deficient"]
     assert found["score-caption-clap-music"].items is not None
 

@@ -13,16 +13,15 @@ from art2mus.benchmark.metrics import (
     METRICS,
     SUITES,
     choose,
-    fad_infinity,
     imagebind_score,
     kernel_distance,
     kl_divergence,
     names,
+    retrieval,
     retrieval_ranks,
     spectrum_distribution,
 )
 from art2mus.benchmark.metrics.kernel import KAD, KID, median_distance
-from art2mus.benchmark.statistics import Statistics
 from artsound.errors import UsageError
 
 Array = NDArray[np.float64]
@@ -33,19 +32,34 @@ def drawn(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def brute(x: Array, y: Array, kernel: str) -> float:
+def brute(
+    x: Array,
+    y: Array,
+    kernel: str,
+    x_clips: list[int] | None = None,
+    y_clips: list[int] | None = None,
+) -> float:
+    """Sum over all pairs of frames, those of one clip left out."""
     width = median_distance(y)
+    first = list(range(len(x))) if x_clips is None else x_clips
+    second = list(range(len(y))) if y_clips is None else y_clips
 
     def k(a: Array, b: Array) -> float:
         if kernel == "polynomial":
             return float((a @ b / len(a) + 1) ** 3)
         return float(np.exp(-((a - b) @ (a - b)) / (2 * width**2 + 1e-8)))
 
-    n, m = len(x), len(y)
-    inside = sum(k(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
-    there = sum(k(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
-    across = sum(k(a, b) for a in x for b in y) / (n * m)
-    return (inside + there - 2 * across) * (1000 if kernel == "polynomial" else 100)
+    within = []
+    for rows, clips in ((x, first), (y, second)):
+        found = [
+            k(a, b)
+            for a, mine in zip(rows, clips, strict=True)
+            for b, other in zip(rows, clips, strict=True)
+            if mine != other
+        ]
+        within.append(sum(found) / len(found))
+    across = sum(k(a, b) for a in x for b in y) / (len(x) * len(y))
+    return (sum(within) - 2 * across) * (1000 if kernel == "polynomial" else 100)
 
 
 @settings(max_examples=15, deadline=None)
@@ -66,7 +80,8 @@ def test_kernel_distance_over_clips(metric: object) -> None:
     y = [drawn(number + 50, size, 6) + 1 for number, size in enumerate(reversed(sizes))]
     found = (KAD if metric is KAD else KID).measure(x, y, np.random.default_rng(0))
     kernel = "gaussian" if metric is KAD else "polynomial"
-    expected = brute(np.concatenate(x), np.concatenate(y), kernel)
+    owners = [[n for n, clip in enumerate(clips) for _ in clip] for clips in (x, y)]
+    expected = brute(np.concatenate(x), np.concatenate(y), kernel, *owners)
     assert found.value == pytest.approx(expected, rel=1e-7)
     assert found.interval is not None
     assert found.interval[0] < expected < found.interval[1]
@@ -140,12 +155,24 @@ def test_retrieval_of_the_same_music_for_all_is_chance() -> None:
     assert ranks.mean() == pytest.approx((pool + 1) / 2)
 
 
-def test_fad_infinity_undoes_the_bias() -> None:
-    reference = Statistics.of(drawn(0, 20_000, 8))
-    generated = drawn(1, 3_000, 8) + 0.2
-    found = fad_infinity(generated, reference, np.random.default_rng(0))
-    assert found.value == pytest.approx(8 * 0.04, abs=0.03)
-    assert found.slope > 0
+def test_retrieval_metrics_share_the_ranks() -> None:
+    clips, artworks = list(drawn(0, 9, 4)), list(drawn(1, 9, 4))
+    shared = [
+        METRICS[name].measure(clips, artworks, np.random.default_rng(0))
+        for name in ("retrieval-r1", "retrieval-r10", "retrieval-median-rank")
+    ]
+    ranks = shared[2].items
+    assert ranks is not None
+    assert retrieval.ranks_of(clips, artworks)[0] is ranks
+    assert shared[0].value == np.mean(ranks <= 1)
+    other = METRICS["retrieval-median-rank"].measure(
+        clips, artworks[::-1], np.random.default_rng(0)
+    )
+    assert other.items is not None
+    assert (
+        other.items.tolist()
+        == retrieval_ranks(np.stack(clips), np.stack(artworks[::-1]))[0].tolist()
+    )
 
 
 def test_spectrum() -> None:
@@ -166,6 +193,21 @@ def test_bootstrap_covers_what_it_should() -> None:
         inside += found[0] <= 0 <= found[1]
     assert 180 <= inside <= 200
     assert bootstrap.mean_interval(np.ones(1), random) is None
+
+
+def test_interval_of_a_median_holds_it() -> None:
+    values = np.arange(101, dtype=np.float64)
+    found = bootstrap.median_interval(values, np.random.default_rng(0))
+    assert found is not None
+    assert 30 < found[0] < 50 < found[1] < 70
+
+
+def test_sigmoid_divergence_has_no_direction() -> None:
+    assert METRICS["kl-sigmoid"].higher_is_better is None
+    assert {one.higher_is_better for name, one in METRICS.items() if name != "kl-sigmoid"} == {
+        True,
+        False,
+    }
 
 
 def test_names_and_suites() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -84,8 +85,11 @@ def test_predictions_and_their_records(release: Release, tmp_path: Path) -> None
     assert (record["sample_rate"], record["channels"], record["samples"]) == (16_000, 1, 16_000)
     before = contents(tmp_path / "noise")
     assert noise(release, tmp_path / "noise", seed=3).made == 0
+    assert contents(tmp_path / "noise") == before
     assert noise(release, tmp_path / "other", seed=3, batch=3).made == PAIRS
-    assert contents(tmp_path / "noise") == before == contents(tmp_path / "other")
+    sounds = {name: data for name, data in before.items() if name.endswith(".wav")}
+    other = contents(tmp_path / "other")
+    assert {name: other[name] for name in sounds} == sounds
 
 
 def test_limit_is_a_part_of_the_whole(release: Release, tmp_path: Path) -> None:
@@ -93,6 +97,49 @@ def test_limit_is_a_part_of_the_whole(release: Release, tmp_path: Path) -> None:
     assert noise(release, tmp_path / "a").made == PAIRS - 2
     noise(release, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_batches_are_those_of_the_whole_split(
+    folder: Path, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit that cuts a batch changes none of its music, whatever depends on the batch."""
+    monkeypatch.chdir(folder)
+
+    def made(out: Path, *limits: int | None) -> dict[str, bytes]:
+        for limit in limits:
+            wanted = RunSettings("train", 1.0, limit=limit, batch=2)
+            run(make("slow:Slow", {}), release, out, wanted, cache=tmp_path)
+        return contents(out)
+
+    whole = made(tmp_path / "whole", None)
+    assert made(tmp_path / "parts", 3, 4, None) == whole
+    limited = made(tmp_path / "limited", 3)
+    assert len(limited) == 6
+    assert all(whole[name] == data for name, data in limited.items())
+
+
+def test_other_music_under_a_records_name_is_not_taken(release: Release, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    noise(release, out)
+    shutil.copy(out / f"{pair_id(0)}.wav", out / f"{pair_id(1)}.wav")
+    with pytest.raises(UsageError, match="not the file that its record tells of"):
+        noise(release, out)
+    ran = noise(release, out, overwrite=True)
+    assert (ran.made, ran.there) == (1, PAIRS - 1)
+
+
+def test_what_is_overwritten_stays_until_there_is_something_in_its_place(
+    release: Release, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    noise(release, out)
+    (out / f"{pair_id(1)}.wav").rename(out / f"{pair_id(1)}.flac")
+    wanted = RunSettings("train", 1.0, overwrite=True)
+    with pytest.raises(UsageError, match="was made otherwise"):
+        noise(release, out)
+    assert (out / f"{pair_id(1)}.flac").exists()
+    run(make("noise", {}), release, out, wanted, cache=tmp_path)
+    assert not (out / f"{pair_id(1)}.flac").exists()
 
 
 def test_what_was_made_otherwise_is_not_continued(
@@ -103,6 +150,7 @@ def test_what_was_made_otherwise_is_not_continued(
     for said, change in (
         ("seed 0, now 1", {"seed": 1}),
         ("seconds 1.0, now 2.0", {"seconds": 2.0}),
+        ("batch 1, now 2", {"batch": 2}),
     ):
         with pytest.raises(UsageError, match=said):
             noise(release, out, **change)

@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from art2mus.benchmark import inspection
+from art2mus.benchmark.clips import read_clip
+from art2mus.benchmark.inspection import inspect
 from art2mus.benchmark.models.base import Sound
+from art2mus.benchmark.models.registry import make
 from art2mus.benchmark.predictions import PredictionsError, encode, find
 from art2mus.benchmark.results import Results, read_results
+from art2mus.benchmark.run import RunSettings, run
 from art2mus.benchmark.score import ScoreSettings, score
+from art2mus.benchmark.store import FeatureStore
 from art2mus.data import Release, open_release
-from artsound.errors import UsageError
+from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.benchmark_cli.parts import (
     PAIRS,
     SECONDS,
@@ -35,7 +41,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 
 def scored(
-    folder: Path, release: Release, *, partial: bool = False, clip_s: float | None = 10.0
+    folder: Path, release: Release, *, partial: bool = False, clip_s: float | None = SECONDS
 ) -> tuple[Results, tuple[str, ...]]:
     settings = ScoreSettings("train", KL, clip_s, partial=partial)
     return score(folder, release, settings)
@@ -169,6 +175,132 @@ def test_only_so_much_is_heard(release: Release, tmp_path: Path) -> None:
     assert first.results[0].items == pytest.approx(same.results[0].items or {}, rel=1e-9)
     other, _ = scored(long, release, clip_s=None)
     assert other.results[0].value != same.results[0].value
+
+
+def of(model: str, release: Release, out: Path, **settings: int) -> Path:
+    """Let a control write its predictions, with their records."""
+    wanted = RunSettings("train", SECONDS, **settings)  # type: ignore[arg-type]
+    run(make(model, {}), release, out, wanted, cache=out.parent)
+    return out
+
+
+def test_records_name_the_model_that_they_are_of(release: Release, tmp_path: Path) -> None:
+    results, problems = scored(of("shuffled", release, tmp_path / "x"), release)
+    assert (results.model, problems) == ("shuffled", ())
+    assert results.model_details["registry"] == "shuffled"
+    assert "in another order" in results.model_details["note"]
+    assert results.model_details["batch"] == 1
+
+
+def problems_of(folder: Path, release: Release) -> tuple[str, ...]:
+    with pytest.raises(PredictionsError) as error:
+        scored(folder, release)
+    partial, _ = scored(folder, release, partial=True)
+    assert partial.model == folder.name  # not what a record says that tells of something else
+    return error.value.problems
+
+
+def test_records_of_other_music_are_named(release: Release, tmp_path: Path) -> None:
+    truth = of("ground-truth", release, tmp_path / "truth")
+    noise = of("noise", release, tmp_path / "noise")
+    for path in noise.glob("*.wav"):
+        shutil.copy(path, truth)
+    said = problems_of(truth, release)
+    assert len(said) == PAIRS
+    assert said[0] == (
+        "000000-tiny.wav: not the file that 000000-tiny.json tells of: remove that record, or"
+        " generate it again"
+    )
+
+
+def test_one_record_does_not_name_the_others(release: Release, tmp_path: Path) -> None:
+    folder = of("ground-truth", release, tmp_path / "truth")
+    for number in range(1, PAIRS):
+        (folder / f"{pair_id(number)}.json").unlink()
+    (said,) = problems_of(folder, release)
+    assert "4 of 5 predictions have no record, such as 000001-tiny.wav" in said
+
+
+def test_records_of_another_release_are_named(release: Release, tmp_path: Path) -> None:
+    folder = of("ground-truth", release, tmp_path / "truth")
+    other = open_release(write_release(tmp_path / "other", seconds=3.0))
+    (said,) = problems_of(folder, other)
+    assert "5 records are of another release, such as 000000-tiny.json" in said
+
+
+def test_predictions_of_several_runs_are_not_one_set(release: Release, tmp_path: Path) -> None:
+    one, other = (of("noise", release, tmp_path / str(seed), seed=seed) for seed in (0, 1))
+    for path in other.glob(f"{pair_id(2)}.*"):
+        shutil.copy(path, one)
+    with pytest.raises(UsageError, match=r"made in several ways \(seed 0, now 1\)"):
+        scored(one, release)
+
+
+def test_short_clips_are_taken_and_said(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "short", seconds=1.0)
+    results, said = scored(folder, release)
+    assert not results.partial
+    assert (results.predictions.heard_s, results.predictions.short) == (1.0, PAIRS)
+    assert (
+        "5 of 5 clips are shorter than the 2 s that are heard of each (1.00 to 1.00 s)" in said[0]
+    )
+    longer, nothing = scored(write_tones(tmp_path / "long", seconds=1.95), release)
+    assert (nothing, longer.predictions.short) == ((), 0)
+
+
+def test_what_was_heard_before_is_not_decoded_again(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_tones(tmp_path / "mine")
+    settings = ScoreSettings("train", KL, SECONDS)
+    cold, _ = score(folder, release, settings, cache=tmp_path / "cache")
+    decoded: list[Path] = []
+
+    def noted(path: Path, seconds: float | None = None) -> object:
+        decoded.append(path)
+        return read_clip(path, seconds)
+
+    monkeypatch.setattr(inspection, "read_clip", noted)
+    monkeypatch.setattr("art2mus.benchmark.evaluate.read_clip", noted)
+    warm, _ = score(folder, release, settings, cache=tmp_path / "cache")
+    assert (decoded, warm.results) == ([], cold.results)
+    silent(folder / f"{pair_id(1)}.wav")  # other content is heard anew
+    with pytest.raises(PredictionsError, match=r"000001-tiny\.wav: silent"):
+        score(folder, release, settings, cache=tmp_path / "cache")
+    assert decoded == [folder / f"{pair_id(1)}.wav"]
+
+
+def test_weights_that_are_missing_are_said_before_anything_is_heard(
+    release: Release, tmp_path: Path
+) -> None:
+    folder = write_tones(tmp_path / "mine")
+    (folder / f"{pair_id(0)}.wav").write_bytes(b"no sound")
+    wanted = ScoreSettings("train", ("fad-mert",), checkpoints={"mert": str(tmp_path / "none")})
+    with pytest.raises(ArtsoundError, match="no such file or folder"):
+        score(folder, release, wanted)
+
+
+def test_inspection_names_everything(tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "mine", 3)
+    silent(folder / f"{pair_id(1)}.wav")
+    soundfile.write(folder / f"{pair_id(2)}.wav", np.ones(8000) / 2, 16_000)
+    with FeatureStore(tmp_path / "cache") as store:
+        wanted = [pair_id(number) for number in range(4)]
+        found = inspect(find(folder)[0], wanted, store, 10.0)
+    assert found.missing == (pair_id(3),)
+    assert list(found.unusable) == [pair_id(2)]
+    assert found.silent == (pair_id(1),)
+    assert found.short == {pair_id(0): SECONDS, pair_id(1): SECONDS}
+    assert list(found.checksums) == [pair_id(number) for number in range(3)]
+
+
+@pytest.mark.parametrize("clip", ["inf", "nan", "-1", "0.5", "1e300"])
+def test_lengths_that_cannot_be_heard(clip: str, tmp_path: Path) -> None:
+    done = benchmark("score", "mine", "release", f"--clip={clip}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give 1 to 3600 s, or 0 for whole clips" in done.stderr
+    with pytest.raises(UsageError, match="give 1 to 3600, or all"):
+        ScoreSettings(clip_s=float(clip))
 
 
 def test_predictions_are_written_as_they_are() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from art2mus.benchmark.comparable import check_comparable, conditions
 from art2mus.benchmark.compare import compare, comparison_table, holm, paired_bootstrap
-from art2mus.benchmark.leaderboard import check_comparable, conditions, flat, leaderboard, number
+from art2mus.benchmark.leaderboard import csv_tables, leaderboard, number
 from art2mus.benchmark.results import Results, read_results, write_results
 from artsound.errors import UsageError
 from tests.art2mus.benchmark_cli.parts import benchmark
@@ -22,7 +23,7 @@ HASH = "a" * 64
 
 
 def metric(name: str, values: list[float] | None, value: float | None = None) -> dict[str, Any]:
-    higher = name.startswith(("score", "retrieval-r1"))
+    higher = None if name == "kl-sigmoid" else name.startswith(("score", "retrieval-r1"))
     mean = float(np.mean(values)) if values else value
     return {
         "metric": name,
@@ -31,9 +32,9 @@ def metric(name: str, values: list[float] | None, value: float | None = None) ->
         "higher_is_better": higher,
         "interval": None if mean is None else (mean - 0.1, mean + 0.1),
         "n": 3 if values is None else len(values),
-        "details": {"undefined": "it is silent"} if mean is None else {},
+        "details": {"undefined": "it is silent"} if mean is None else {"interval_of": "the pairs"},
         "items": values and {f"p{n}": one for n, one in enumerate(values)},
-        "embedder": name.rpartition("-")[2],
+        "embedder": "spectrum" if name == "spectrum-kl" else name.rpartition("-")[2],
         "checkpoint": "weights",
         "checkpoint_hash": HASH,
         "embedder_sample_rate": 16_000,
@@ -58,6 +59,8 @@ def results(model: str, values: list[float], **changes: Any) -> Results:
             "sample_rates": [16_000],
             "shortest_s": 10.0,
             "longest_s": 10.0,
+            "heard_s": 10.0,
+            "short": 0,
         },
         "clip_s": 10.0,
         "partial": False,
@@ -91,7 +94,10 @@ def test_table_7() -> None:
     other = results("Other", [0.2, 0.3, 0.4], fad=None)
     table, everything = leaderboard({"a.json": mine, "b.json": other})
     assert table.columns[5:] == ("FAD ↓", "KL-Div ↓", "IBSc Artw-GeMus ↑", "IBSc GtMus-GeMus ↑")
-    assert table.rows[0] == ("ours", "Mine", "eyes", "1,200", "8", "1.5", "0.002", "0.2", "0.2")
+    assert table.rows[0] == (
+        *("ours", "Mine", "eyes", "1,200", "8"),
+        *("1.5", "0.002", "0.2 †", "0.2 †"),
+    )
     assert table.rows[1][5] == "-"
     assert [row[0] for row in table.rows] == ["ours"] * 2 + ["paper"] * 5
     assert table.rows[2][1:] == (
@@ -100,13 +106,17 @@ def test_table_7() -> None:
     )
     said = " ".join(table.notes)
     assert "me/artsound@0123456789ab" in said
-    assert "FAD: fad-vggish" in said
-    assert "cosines of conse, not of ImageBind" in said
-    assert everything.rows[1][:2] == ("fad-vggish ↓", "1.5 [1.4, 1.6]")
+    assert "FAD: fad-vggish at 16000 Hz" in said
+    assert "† IBSc Artw-GeMus rests on conse, not on ImageBind" in said
+    assert "FAD is on VGGish embeddings (section 5.3)" in said
+    assert everything.rows[1][:3] == ("fad-vggish ↓", "the pairs", "1.5 [1.4, 1.6]")
+    assert "they do not cover" in everything.notes[0]
     assert "Undefined for Other: fad-vggish: it is silent." in everything.notes
     latex = table.latex()
     assert r"FAD $\downarrow$" in latex
+    assert r"0.2 \textdagger{}" in latex
     assert "↓" not in latex
+    assert "†" not in latex
     ordered = leaderboard({"a": mine, "b": other}, paper=False, sort="score-music-conse")[0]
     assert [row[1] for row in ordered.rows] == ["Other", "Mine"]
     last = leaderboard({"b": other, "a": mine}, paper=False, sort="fad-vggish")[0]
@@ -115,19 +125,96 @@ def test_table_7() -> None:
         leaderboard({"a": mine}, sort="fad")
 
 
-def test_csv_has_every_number_in_full() -> None:
-    mine = results("Mine", [0.1, 0.2, 0.2])
-    rows = list(csv.DictReader(io.StringIO(flat({"a": mine}).csv())))
-    assert len(rows) == 5 + 4 * 5
-    score = next(row for row in rows if row["metric"] == "score-music-conse")
-    assert float(score["value"]) == mine.results[4].value
-    assert (score["by"], score["better"], score["n"]) == ("ours", "higher", "3")
-    paper = next(row for row in rows if row["model"] == "Mozart's Touch")
-    assert (paper["by"], float(paper["value"])) == ("paper", 19.0)
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_has_every_number_in_full_and_its_conditions() -> None:
+    mine = results("Mine", [0.1, 0.2, 0.2], model_details={"training_hours": 1200})
+    table, metrics = (rows_of(one.csv()) for one in csv_tables({"a.json": mine}))
+    assert [row["By"] for row in table] == ["ours"] + ["paper"] * 5
+    first, paper = table[0], table[-1]
+    assert float(first["IBSc GtMus-GeMus"]) == mine.results[4].value
+    assert (first["FAD metric"], first["Train size (hrs)"]) == ("fad-vggish", "1200")
+    assert first["Release"] == f"me/artsound@0123456789ab (content {'f' * 12})"
+    assert (first["Split"], first["Clip length"], first["Suite"]) == ("test", "10 s", "lite")
+    assert "rests on conse, not on ImageBind" in first["Notes"]
+    assert (paper["Model"], float(paper["FAD"])) == ("Mozart's Touch", 19.0)
+    assert "as printed in its table 7" in paper["Notes"]
+    assert len(metrics) == 5
+    score = metrics[4]
+    assert float(score["Value"]) == mine.results[4].value
+    assert (score["Metric"], score["Better"], score["Items"]) == (
+        "score-music-conse",
+        "higher",
+        "3",
+    )
+    assert (score["Interval over"], score["File"]) == ("the pairs", "a.json")
+
+
+def test_rows_of_equal_names_are_told_apart() -> None:
+    mine = results("Mine", VALUES)
+    table, everything = leaderboard({"a.json": mine, "b.json": mine, "c.json": changed()})
+    assert [row[1] for row in table.rows[:3]] == ["Mine #1", "Mine #2", "Other"]
+    assert everything.columns[2:] == ("Mine #1", "Mine #2", "Other")
+    assert "Mine #1: a.json; Mine #2: b.json." in table.notes
+
+
+def test_other_lengths_are_marked_where_they_are_taken() -> None:
+    short = changed(predictions={"heard_s": 1.5, "shortest_s": 1.0, "longest_s": 2.0, "short": 3})
+    named = {"a.json": results("Mine", VALUES), "b.json": short}
+    table = leaderboard(named, any_length=True)[0]
+    assert [row[1] for row in table.rows[:2]] == ["Mine", "Other (short clips)"]
+    assert any("3 of 3 clips are shorter than 10 s (the shortest 1 s)" in n for n in table.notes)
+    assert compare(*named.values(), any_length=True).second == "Other (short clips)"
+    # A few clips that are short, as in any collection of real music, are only said.
+    few = changed(predictions={"heard_s": 9.9, "shortest_s": 1.6, "short": 1})
+    assert leaderboard({"a.json": results("Mine", VALUES), "b.json": few})
+
+
+def control(name: str, kl: list[float], fad: float) -> Results:
+    made = results(name, VALUES, fad=fad, model_details={"registry": name})
+    held = [metric("kl-softmax-x", kl), metric("kl-sigmoid", kl)]
+    one = [Results.model_validate(made.model_dump() | {"results": held}).results]
+    return made.model_copy(update={"results": [made.results[1], *one[0]]})
+
+
+def test_controls_out_of_order_are_named() -> None:
+    named = {
+        "t": control("ground-truth", [0.0, 0.0, 0.0], 0.0),
+        "x": control("shuffled", [2.9, 3.0, 3.0], 0.0),
+        "s": control("silence", [1.9, 2.0, 1.8], 80.0),
+    }
+    notes = leaderboard(named)[1].notes
+    assert any(
+        "shuffled ties with ground-truth by fad-vggish: to metrics" in note for note in notes
+    )
+    assert any("kl-softmax-x puts silence before shuffled." in note for note in notes)
+    assert "Neither end is the better one of kl-sigmoid." in notes
+
+
+def test_a_metric_without_a_direction_has_no_winner() -> None:
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(2, 60))
+    found = compare(control("A", a.tolist(), 1.0), control("B", (b + 5).tolist(), 1.0))
+    softmax, sigmoid = found.differences
+    assert softmax.more_than_noise
+    assert sigmoid.more_than_noise
+    assert (softmax.better, sigmoid.better) == ("A", "")
+    assert comparison_table(found).rows[1][1] == "yes, neither end is the better one"
+    with pytest.raises(UsageError, match="neither end of it is the better one"):
+        leaderboard({"a": control("A", VALUES, 1.0)}, sort="kl-sigmoid")
 
 
 def changed(**changes: Any) -> Results:
     return results("Other", VALUES, **changes)
+
+
+def own_rates(rate: int) -> Results:
+    """A metric on clips at their own rates, and the rate of these."""
+    held = changed(predictions={"sample_rates": [rate]})
+    one = held.results[2].model_copy(update={"embedder_sample_rate": None})
+    return held.model_copy(update={"results": [*held.results[:2], one, *held.results[3:]]})
 
 
 def versions() -> Results:
@@ -146,15 +233,23 @@ def versions() -> Results:
         (changed(suite="paper"), "suite (lite, paper)"),
         (changed(seed=1), "seed of the metrics (0, 1)"),
         (changed(partial=True, predictions={"missing": ["p3"]}), "pairs (3, 3 of 3)"),
-        (changed(results=[metric("fad-vggish", None, 1.0)]), "spectrum-kl (version 1, kl aaa"),
-        (versions(), f"fad-vggish (version 1, vggish {HASH[:12]}, version 2, vggish {'b' * 12})"),
+        (changed(results=[metric("fad-vggish", None, 1.0)]), "spectrum-kl (version 1, spectrum aa"),
+        (
+            versions(),
+            f"fad-vggish (version 1, vggish {HASH[:12]} at 16000 Hz, version 2, vggish {'b' * 12}",
+        ),
+        (
+            changed(predictions={"heard_s": 1.0, "shortest_s": 1.0, "short": 3}),
+            "seconds heard of a clip (on average 10, 1; --any-length takes them together",
+        ),
+        (own_rates(44_100), "the clips' own 44100 Hz"),
     ],
 )
 def test_other_conditions_are_named(other: Results, said: str) -> None:
     mine = results("Mine", VALUES)
     for refuse in (
         lambda: leaderboard({"a.json": mine, "b.json": other}),
-        lambda: flat({"a.json": mine, "b.json": other}),
+        lambda: csv_tables({"a.json": mine, "b.json": other}),
         lambda: compare(mine, other, names=("a.json", "b.json")),
     ):
         with pytest.raises(UsageError, match=r"a\.json and b\.json cannot be compared") as error:
@@ -172,7 +267,7 @@ def test_the_same_release_elsewhere_is_the_same() -> None:
         check_comparable(
             {"a": changed(**part), "b": changed(partial=True, predictions={"missing": ["p4"]})}
         )
-    assert conditions(mine)["split"] == "test"
+    assert conditions(mine)["split"].shown == "test"
 
 
 def test_a_real_difference_is_told_from_noise() -> None:
@@ -245,10 +340,19 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "| paper | Mozart's Touch |" in shown.stdout
     assert r"A\|B" in shown.stdout
-    for suffix, part in ((".csv", "by,model"), (".tex", r"\toprule"), (".md", "| By | Model |")):
+    for suffix, part in (
+        (".csv", "By,Model,Emb. model"),
+        (".tex", r"\toprule"),
+        (".md", "| By | Model |"),
+    ):
         done = benchmark("table", "a.json", "--out", f"t{suffix}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert part in (tmp_path / f"t{suffix}").read_text()
+    assert "fad-vggish" in (tmp_path / "t-metrics.csv").read_text()
+    twice = benchmark("table", "a.json", tmp_path / "a.json", "--no-paper", cwd=tmp_path)
+    assert twice.stdout.count("| ours |") == 1  # one file is one row
+    printed = benchmark("table", "a.json", "--format", "csv", cwd=tmp_path)
+    assert len(rows_of(printed.stdout)) == 6
     compared = benchmark("compare", "a.json", "b.json", cwd=tmp_path)
     assert compared.returncode == 0
     assert "More than noise" in compared.stdout
@@ -261,7 +365,13 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert wrong.returncode == code
         assert said in wrong.stderr
     listed = benchmark("models", cwd=tmp_path)
-    for word in ("mozarts-touch", "CC-BY-NC-4.0", "endpoint (needed)", "module:Class"):
+    for word in (
+        "mozarts-touch",
+        "prompt is ours",
+        "CC-BY-NC-4.0",
+        "endpoint (needed)",
+        "module:Class",
+    ):
         assert word in listed.stdout
     known = benchmark("metrics", cwd=tmp_path)
     assert "spectrum-kl" in known.stdout

@@ -23,10 +23,12 @@ def listen(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def collector(page: Path, answers: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run the collector on a free port; yields its address and its process."""
+def collector(
+    page: Path, answers: Path, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run the collector, by default on a free port; yields its address and its process."""
     command = [sys.executable, "-u", "-c", _RUN, "serve", str(page)]
-    command += ["--answers", str(answers), "--port", "0"]
+    command += ["--answers", str(answers), "--port", str(port)]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -105,16 +105,20 @@ def test_agrees_with_brute_force(
         ]
         for r in raters
     ]
-    for m, means in enumerate(ratings.means(0)):
+    for m, means in enumerate(ratings.means()):
         for q, found in enumerate(means):
             assert found.value == pytest.approx(mean(person[r][m][q] for r in raters))
-            if len(scores) > 1:
-                assert found.interval is not None
-                low, high = found.interval
-                assert low - 1e-9 <= found.value <= high + 1e-9
-            else:
+            given = [person[r][m][q] for r in raters]
+            if len(scores) < 2 or max(given) - min(given) < 1e-9:
                 assert found.interval is None
-    shares = ratings.shares(0)
+            else:
+                # From a table of Student's t, for one to three degrees of freedom.
+                half = (
+                    (12.7062, 4.3027, 3.1824)[len(scores) - 2] * stdev(given) / len(scores) ** 0.5
+                )
+                bounds = max(1, mean(given) - half), min(5, mean(given) + half)
+                assert found.interval == pytest.approx(bounds, abs=1e-3)
+    shares = ratings.shares()
     for m, share in enumerate(shares):
         chosen = [mean(prefers[r][a] == m for a in artworks) for r in raters]
         assert share.value == pytest.approx(mean(chosen))
@@ -139,19 +143,34 @@ def test_agrees_with_brute_force(
             assert found_alpha == pytest.approx(ordinal_alpha(units))
 
 
-def test_the_mean_is_of_persons_means_and_seeded() -> None:
+def test_where_all_agree_there_is_no_interval() -> None:
     key = key_of(2, 2)
     documents = [
         answers(key, f"{r:016x}", lambda model, a, q, r=r: 1 + (r + a + q) % 5, lambda a: "m0")  # type: ignore[misc]
         for r in range(6)
     ]
     ratings = Ratings.of(key, [Answers.model_validate(one) for one in documents])
-    assert ratings.means(3) == ratings.means(3)
-    first = [mean_.interval for mean_ in ratings.means(3)[0]]
-    assert first != [mean_.interval for mean_ in ratings.means(4)[0]]
+    assert all(one.interval is not None for one in ratings.means()[0])
+    assert [(one.value, one.interval) for one in ratings.shares()] == [(1.0, None), (0.0, None)]
     assert ratings.preference_agreement() is None  # all prefer the same model
-    assert [one[:2] for one in ratings.differences(0)] == [("m0", "ground-truth")]
-    assert all(one.value == 0 for one in ratings.differences(0)[0][2])
+    assert [one[:2] for one in ratings.differences()] == [("m0", "ground-truth")]
+    assert all((one.value, one.interval) == (0, None) for one in ratings.differences()[0][2])
+
+
+@pytest.mark.parametrize("raters", [2, 3, 5])
+def test_equal_models_are_told_apart_once_in_twenty_times_at_most(raters: int) -> None:
+    # Of two raters, a percentile bootstrap tells every second pair of equal models apart.
+    random = np.random.default_rng(raters)
+    told = 0
+    for _ in range(400):
+        leaning = random.normal(0, 0.3, (raters, 1, 2, 4))
+        scores = np.rint(3 + leaning + random.normal(0, 0.9, (raters, 15, 2, 4))).clip(1, 5)
+        preferred = np.zeros((raters, 15), np.int64)
+        codes = tuple(f"{rater:016x}" for rater in range(raters))
+        ((_, _, found),) = Ratings(codes, ("a", "b"), None, scores, preferred).differences()
+        bounds = [one.interval for one in found if one.interval]
+        told += sum(low > 0 or high < 0 for low, high in bounds)
+    assert told / 1600 < 0.07
 
 
 def test_who_hears_the_ground_truth_as_bad_is_flagged_and_can_be_left_out() -> None:
@@ -171,5 +190,22 @@ def test_who_hears_the_ground_truth_as_bad_is_flagged_and_can_be_left_out() -> N
     assert ratings.flagged() == [f"{1:016x}"]
     kept = ratings.without(ratings.flagged())
     assert kept.raters == (f"{0:016x}", f"{2:016x}")
-    assert [row[0].value for row in kept.means(0)] == [2.5, 2.5, 4.0]
+    assert [row[0].value for row in kept.means()] == [2.5, 2.5, 4.0]
     assert IDS == ("q1", "q2", "q3", "q4")
+
+
+def test_intervals_stay_within_the_scale_and_no_difference_is_minus_nothing() -> None:
+    key = key_of(2, 3, anchor=False)
+    # Means of 7/3 for both models, out of other scores: the last bits differ.
+    scores = {"m0": ((1, 1, 5), (2, 2, 3)), "m1": ((2, 2, 3), (5, 1, 1))}
+    documents = [
+        answers(key, f"{r:016x}", lambda model, a, q, r=r: scores[model][r][a], lambda a: "m0")  # type: ignore[misc]
+        for r in range(2)
+    ]
+    ratings = Ratings.of(key, [Answers.model_validate(one) for one in documents])
+    assert ratings.means()[0][0].value == pytest.approx(7 / 3)
+    assert str(ratings.differences()[0][2][0].value) == "0.0"
+    far = Ratings(ratings.raters, ratings.models, None, ratings.scores.copy(), ratings.preferred)
+    far.scores[0, :, 0] = 5
+    assert far.means()[0][0].interval == (1.0, 5.0)
+    assert all(isinstance(bound, float) for bound in far.means()[0][0].interval or ())

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from art2mus.listening.collect import collect
 from art2mus.listening.documents import Test
 from art2mus.listening.questions import QUESTIONS
+from art2mus.listening.store import stored
 from tests.art2mus.listening.conftest import Made
 from tests.art2mus.listening.listeners import IDS
 from tests.art2mus.listening.programs import collector, listen
@@ -204,6 +206,14 @@ def test_says_what_is_still_to_do_and_the_keyboard_is_enough(chromium: Browser, 
         chromium.one("#next").send_keys(enter)
         links = chromium.driver.find_elements("css selector", "#missing a")
         assert len(links) == 3 * 5 + 1
+        # It is read from its first line on, by the eye and by a screen reader.
+        assert chromium.ask("return document.activeElement.id") == "missing"
+        seen = (
+            "const box = document.getElementById('missing').getBoundingClientRect();"
+            "return box.top >= -1 && box.top < innerHeight / 2"
+            " && (box.bottom <= innerHeight + 1 || box.top < 1)"
+        )
+        assert chromium.ask(seen)
         links[1].send_keys(enter)
         track = listener.tracks()[0]
         active = "return document.activeElement.name + document.activeElement.value"
@@ -270,11 +280,16 @@ def test_texts_are_texts_and_broken_media_are_named(
     chromium.wait("return document.querySelector('.heard').textContent.includes('cannot be')")
 
 
-def test_answers_that_cannot_be_sent_can_be_downloaded(
+def test_answers_that_cannot_be_sent_can_be_downloaded_and_sent_later(
     chromium: Browser, made: Made, tmp_path: Path
 ) -> None:
+    chromium.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
     listener = Listener(chromium, made, SECOND, "reedpipe")
-    with collector(made.page, tmp_path / "answers.sqlite") as (url, process):
+    outcome = "return document.getElementById('outcome').textContent.includes(arguments[0])"
+    answers = tmp_path / "answers.sqlite"
+    with collector(made.page, answers) as (url, process):
         listener.open(url)
         listener.start()
         for _ in made.key.items:
@@ -282,7 +297,49 @@ def test_answers_that_cannot_be_sent_can_be_downloaded(
         process.kill()
         process.wait()
         listener.click("#send")
-        chromium.wait("return document.getElementById('outcome').textContent.includes('not be')")
+        chromium.wait(outcome, "not be")
         assert chromium.one("#download").is_displayed()
         assert chromium.one("#send").is_enabled()
-        assert chromium.one("#review").is_displayed()
+        assert chromium.one("#review").is_enabled()
+    listener.click("#download")
+    chromium.wait(outcome, "Saved")
+    assert not chromium.one("#review").is_displayed()
+    assert chromium.one("#send").is_displayed()
+    assert "Please send" in chromium.one("#how").text
+    port = int(url.rstrip("/").rpartition(":")[2])
+    with collector(made.page, answers, port):  # it is there again, and so is the listener
+        chromium.driver.refresh()
+        chromium.wait("return document.body.classList.contains('ready')")
+        listener.click("#send")
+        chromium.wait(outcome, "arrived")
+        assert not chromium.one("#send").is_displayed()
+        assert chromium.one("#download").is_displayed()
+        assert "nothing more to do" in chromium.one("#how").text
+    assert len(stored(answers)) == 1
+    rater = listener.kept(made.key.test)["rater"]
+    found = collect(made.key, [answers, tmp_path / f"answers-{rater}.json"])
+    assert [one.rater for one in found.answers] == [rater]
+    assert ["the same as in" in one.reason for one in found.rejected] == [True]
+
+
+def test_a_second_tab_goes_on_where_the_first_is(chromium: Browser, made: Made) -> None:
+    listener = Listener(chromium, made, FIRST, "handbell")
+    driver = chromium.driver
+    with served(made.page) as url:
+        listener.open(url)
+        first = driver.current_window_handle
+        driver.switch_to.new_window("tab")
+        try:
+            listener.open(url)
+            listener.start()
+            driver.switch_to.window(first)
+            chromium.wait("return !document.getElementById('item').hidden")
+            assert listener.title() == "Artwork 1 of 3"
+            track = listener.tracks()[0]
+            listener.rate(track)
+        finally:
+            driver.switch_to.window(next(h for h in driver.window_handles if h != first))
+            checked = "return document.querySelectorAll('#tracks input:checked').length === 4"
+            chromium.wait(checked)
+            driver.close()
+            driver.switch_to.window(first)

@@ -91,6 +91,7 @@ def test_says_at_once_what_is_wrong(
     attempt("hidden anchor has this name", models={"ground-truth": models["reedpipe"]})
     attempt("exists", out=made.page)
     attempt("no split", split="nothing")
+    attempt(r"28 can, so give --split train$", split="test")
     attempt("no folder", models={"reedpipe": tmp_path / "nothing"})
     attempt("--artworks is 100", artworks=100)
     attempt("one at least", artworks=0)

@@ -52,5 +52,19 @@ def test_takes_each_artwork_once_and_only_what_all_models_have() -> None:
     everything = {pair.pair_id: 0 for pair in [*pairs, twin]}
     some = {name: 0 for name in everything if name != "p2"}
     assert eligible([*pairs, twin], {"m": everything, "n": some}) == [0, 1, 3]
-    with pytest.raises(UsageError, match=r"3 artworks .* n lacks 1 \(p2\): sample them"):
+    with pytest.raises(UsageError, match=r"n lacks 1 \(p2\): sample them, or give --artworks 3$"):
         check_enough([0, 1, 3], 4, pairs, {"m": everything, "n": some})
+
+
+def test_names_the_split_that_the_predictions_are_for() -> None:
+    train = pairs_of([0] * 5)
+    test = [Pair("q0", "b0", 0, "", "", "", 0.0)]
+    validation = [Pair("r0", "c0", 0, "", "", "", 0.0)]
+    models = {"m": {pair.pair_id: 0 for pair in train}}
+    others = [("train", train), ("validation", validation)]
+    with pytest.raises(UsageError, match=r"^0 .* of the split train 5 can, so give --split train$"):
+        check_enough([], 5, test, models, others)
+    with pytest.raises(UsageError, match=r"so give --split train --artworks 5$"):
+        check_enough([], 15, test, models, others)
+    with pytest.raises(UsageError, match=r": sample every model on this split$"):
+        check_enough([], 15, test, models, others[1:])

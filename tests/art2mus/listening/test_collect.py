@@ -37,7 +37,8 @@ def test_rejects_with_reasons(made: Made, tmp_path: Path) -> None:
         "d.json": text(partial),
         "e.json": text(at_random(key, 5) | {"test": "0" * 16}),
         "f.json": "not json",
-        "g.json": " " * (LIMIT + 1),
+        "g.json": "{" + " " * LIMIT,
+        "h.json": "SQLite formax 3" + "\0" * 100,
         "ignored.txt": "not ours",
     }.items():
         (folder / name).write_text(content)
@@ -55,10 +56,13 @@ def test_rejects_with_reasons(made: Made, tmp_path: Path) -> None:
         ("e.json", f"{5:016x}", "foreign"),
         ("f.json", "", "malformed"),
         ("g.json", "", "malformed"),
+        ("h.json", "", "malformed"),
         ("answers.sqlite row 1", one["rater"], "duplicate"),
     ]
     assert "the same as in" in found.rejected[0].reason
     assert "unlike in" in found.rejected[1].reason
+    assert "more than" in found.rejected[5].reason
+    assert "neither the JSON of answers nor SQLite" in found.rejected[6].reason
     with pytest.raises(UsageError, match="No such file"):
         collect(key, [tmp_path / "nothing.json"])
     with pytest.raises(UsageError, match=r"no \.json"):
@@ -89,8 +93,10 @@ def test_prints_and_writes_table_9(made: Made, tmp_path: Path) -> None:
     ran = listen("collect", made.key_file, *files, bad, "--out", out)
     assert ran.returncode == 0, ran.stderr
     assert f"rejected: {bad}: malformed" in ran.stdout
-    assert "3 answers count, 1 are rejected" in ran.stdout
-    assert "1 of the raters rate the ground truth below" in ran.stdout
+    assert "3 answers count, 1 rejected" in ran.stdout
+    assert "1 of 3 raters rates the audio quality of the ground truth below" in ran.stdout
+    assert "`--drop-flagged` leaves them out" in ran.stdout
+    assert f"{2:016x}" not in ran.stdout
     table = rows(out / "table_9.csv")
     assert [(row["model"], row["whose"]) for row in table] == [
         ("reedpipe", "ours"),
@@ -112,7 +118,10 @@ def test_prints_and_writes_table_9(made: Made, tmp_path: Path) -> None:
     assert flags == {f"{0:016x}": "ok", f"{1:016x}": "ok", f"{2:016x}": "low"}
     differences = rows(out / "differences.csv")
     assert float(differences[0]["mean"]) == -1
-    assert differences[0]["more than noise"] == "yes"
+    assert differences[0]["more than noise"] == ""  # all three raters differ by one: no spread
+    beyond = {row["models"]: row for row in differences}["handbell - ground-truth"]
+    assert beyond["more than noise"] == "no"
+    assert -4 <= float(beyond["from"]) < float(beyond["mean"]) < float(beyond["to"]) <= 4
     for name in ("table_9", "table_9_intervals", "preferences", "agreement", "raters"):
         assert (out / f"{name}.md").read_text().startswith("**")
         assert r"\toprule" in (out / f"{name}.tex").read_text()
@@ -129,7 +138,9 @@ def test_prints_and_writes_table_9(made: Made, tmp_path: Path) -> None:
 
     dropped = listen("collect", made.key_file, *files, "--out", out, "--drop-flagged")
     assert dropped.returncode == 0
-    assert f"Left out for that: {2:016x}" in dropped.stdout
+    assert "Left out by `--drop-flagged`: 1, for rating" in dropped.stdout
+    left_out = [row["rater"] for row in rows(out / "raters.csv") if "left out" in row["anchor"]]
+    assert left_out == [f"{2:016x}"]
     numbers = [
         [float(value) for value in list(row.values())[2:]] for row in rows(out / "table_9.csv")
     ]
@@ -158,9 +169,14 @@ def test_builds_on_the_command_line(
 ) -> None:
     page = tmp_path / "page"
     given = [f"--model={name}={folder}" for name, folder in models.items()]
-    common = ("build", "--release", released, "--split", "train", "--out", page, "-q")
+    common = ("build", "--release", released, "--split", "train", "--out", page)
     ran = listen(*common, *given, "--artworks", 2, "--raters", 4, "--no-anchor")
     assert ran.returncode == 0, ran.stderr
+    lines = ran.stderr.splitlines()  # no terminal here: a line a stage, and no empty ones
+    assert [line.split(",")[0] for line in lines if "0 of" not in line] == [
+        "reading: 2 of 2",
+        "levelling: 4 of 4",
+    ]
     assert "2 artworks with 2 tracks each, 1.20 s" in ran.stdout
     assert "note: all clips are cut to 1.20 s" in ran.stdout
     assert f"art2mus listen serve {page}" in ran.stdout

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from art2mus.listening.documents import AnswersError, read_answers, read_key, read_test
+from art2mus.listening.answers import AnswersError, read_answers
+from art2mus.listening.documents import read_key, read_test
 from artsound.errors import UsageError
 from tests.art2mus.listening.conftest import Made
 from tests.art2mus.listening.listeners import at_random
@@ -116,3 +117,32 @@ def test_what_is_no_page_and_no_key_is_named(made: Made, tmp_path: Path) -> None
         read_key(tmp_path / "page.key.json")
     with pytest.raises(UsageError, match="not the key"):
         read_key(made.page / "data.js")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda d: d["models"].__setitem__(0, "renamed"), "not one track of each of its models"),
+        (lambda d: d["models"].append("reedpipe"), "named twice"),
+        (lambda d: d.update(anchor="truth"), "anchor is none of its models"),
+        (lambda d: next(iter(d["items"].values()))["tracks"].popitem(), "not one track of each"),
+    ],
+)
+def test_a_key_that_was_edited_apart_is_refused(
+    made: Made, tmp_path: Path, change: Change, reason: str
+) -> None:
+    document = json.loads(made.key_file.read_text())
+    change(document)
+    edited = tmp_path / "edited.key.json"
+    edited.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match=reason) as raised:
+        read_key(edited)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_page_names_files_of_its_own_only(made: Made, tmp_path: Path) -> None:
+    script = (made.page / "data.js").read_text()
+    image = made.test.items[0].image
+    (tmp_path / "data.js").write_text(script.replace(image, "../page.key.json"))
+    with pytest.raises(UsageError, match=r"data\.js is damaged"):
+        read_test(tmp_path)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import shutil
 import signal
+import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from art2mus.listening.documents import Answers
 from art2mus.listening.serve import LIMIT, Collector
 from art2mus.listening.store import AnswerStore, stored
 from artsound.errors import UsageError
@@ -24,14 +29,23 @@ from tests.art2mus.listening.programs import collector
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
-def server(made: Made, tmp_path: Path) -> Iterator[Collector]:
-    with Collector(made.page, tmp_path / "answers.sqlite", port=0) as started:
+@contextlib.contextmanager
+def running(started: Collector) -> Iterator[Collector]:
+    """Run a collector in a thread."""
+    with started:
         thread = Thread(target=started.serve_forever, args=(0.05,))
         thread.start()
+        try:
+            yield started
+        finally:
+            started.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server(made: Made, tmp_path: Path) -> Iterator[Collector]:
+    with running(Collector(made.page, tmp_path / "answers.sqlite", port=0)) as started:
         yield started
-        started.shutdown()
-        thread.join()
 
 
 def ask(
@@ -76,6 +90,9 @@ def test_refuses_the_rest_with_a_reason(server: Collector, made: Made) -> None:
     assert post(server.url, whole.replace(made.key.test, "0" * 16))[1].startswith("foreign")
     assert post(server.url, whole, {"Content-Type": "text/plain"})[0] == 415
     assert post(server.url, b" " * (LIMIT + 1))[0] == 413
+    # Far more than fits into a socket's buffers: the reason arrives all the same.
+    assert post(server.url, b" " * (100 * LIMIT)) == (413, f"answers are at most {LIMIT} bytes")
+    assert post(server.url, b" " * (100 * LIMIT), {"Content-Type": "text/plain"})[0] == 415
     assert post(server.url, whole, {**JSON, "Content-Length": "-1"})[0] == 411
     assert post(server.url, whole, {**JSON, "Content-Length": "9" * 5000})[0] == 413
     assert ask(server.url, "POST", "/elsewhere", whole, JSON)[0] == 404
@@ -99,6 +116,29 @@ def test_serves_the_page_and_nothing_else(server: Collector, made: Made) -> None
         "//etc/passwd",
     ):
         assert ask(server.url, "GET", path)[0] == 404, path
+    assert ask(server.url, "GET", "/?page=1")[0] == 200
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as odd:
+        odd.sendall(b"GET http://[ HTTP/1.1\r\n\r\n")
+        assert odd.recv(100).startswith(b"HTTP/1.0 404")
+
+
+def test_serves_only_what_was_built_and_says_what_is_gone(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page"
+    shutil.copytree(made.page, page)
+    shutil.copy(made.key_file, page / made.key_file.name)  # where it should not be
+    item = made.test.items[0]
+    with running(Collector(page, tmp_path / "answers.sqlite", port=0)) as server:
+        assert ask(server.url, "GET", f"/{made.key_file.name}")[0] == 404
+        assert ask(server.url, "GET", f"/{item.image}")[0] == 200
+        (page / item.image).unlink()
+        assert ask(server.url, "GET", f"/{item.image}")[0] == 404
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"{item.image}: No such file or directory" in told
+    with pytest.raises(UsageError, match=rf"lacks 1 of the page's 18 files, {item.image}"):
+        Collector(page, tmp_path / "answers.sqlite", port=0)
 
 
 def test_serves_parts_of_a_clip(server: Collector, made: Made) -> None:
@@ -144,6 +184,72 @@ def test_goes_on_after_a_kill(made: Made, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert len(stored(answers)) == 2
+
+
+def test_two_collectors_share_a_file_and_one_dies_in_the_middle(made: Made, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.sqlite"
+    whole = [text(at_random(made.key, seed)) for seed in range(40)]
+    half = text(at_random(made.key, 99))
+
+    def send(url: str, body: str) -> int:
+        try:
+            return post(url, body)[0]
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    with (
+        collector(made.page, answers) as (one, first),
+        collector(made.page, answers) as (other, _),
+        ThreadPoolExecutor(8) as pool,
+    ):
+        host, port = urlsplit(one).netloc.split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as stuck:
+            head = f"POST /answers HTTP/1.1\r\nContent-Length: {len(half)}\r\n"
+            head += "Content-Type: application/json\r\n\r\n"
+            stuck.sendall(f"{head}{half[: len(half) // 2]}".encode())
+            jobs = [
+                pool.submit(send, (one, other)[place % 2], body) for place, body in enumerate(whole)
+            ]
+            jobs[9].result()
+            first.kill()
+            first.wait()
+        codes = [job.result() for job in jobs]
+        assert codes[1::2] == [201] * 20
+        assert set(codes[::2]) <= {201, 0}
+        kept = {json.loads(body)["rater"] for body in stored(answers)}
+        thanked = {f"{seed:016x}" for seed, code in enumerate(codes) if code == 201}
+        assert thanked <= kept
+        assert f"{99:016x}" not in kept  # it came in part
+        again = [send(other, body) for body in [*whole, half]]
+        assert set(again) == {200, 201}
+    assert len(stored(answers)) == 41
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.sqlite"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_reads_from_a_folder_that_cannot_be_written(made: Made, tmp_path: Path) -> None:
+    answers = tmp_path / "disc" / "answers.sqlite"
+    AnswerStore(answers).add(Answers.model_validate(at_random(made.key, 1)))
+    answers.parent.chmod(0o500)
+    try:
+        assert len(stored(answers)) == 1
+    finally:
+        answers.parent.chmod(0o700)
+
+
+def test_leaves_other_databases_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bookmarks.sqlite"
+    for made in ("CREATE TABLE places (url TEXT)", "CREATE TABLE answers (url TEXT)"):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute(made)
+        before = path.read_bytes()
+        with pytest.raises(UsageError, match=r"cannot hold answers \(no such (table|column)"):
+            AnswerStore(path)
+        with pytest.raises(UsageError, match="holds no answers"):
+            stored(path)
+        if "places" in made:
+            assert path.read_bytes() == before
+        path.unlink()
 
 
 def test_says_at_once_what_is_wrong(made: Made, server: Collector, tmp_path: Path) -> None:

@@ -116,6 +116,28 @@ def test_a_release_becomes_a_backbone(tmp_path: Path) -> None:
         make_toy(release, folder, QUICK)
 
 
+def test_no_more_tracks_are_read_than_asked_for(tmp_path: Path) -> None:
+    from typer import Typer
+    from typer.testing import CliRunner
+
+    from art2mus.lite_app import register
+
+    write_tiny_release(tmp_path / "release", pairs=4, shards=2, seconds=11.0)
+    manifest = (
+        tmp_path / "release/manifest.json"
+    )  # as of a whole release, which need not be checked
+    whole = {"media": "embed", "rows": {"default": {"train": 4, "test": 1}}}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | whole))
+    (tmp_path / "release/data/train-00001-of-00002.parquet").unlink()  # it is not needed
+    app = Typer()
+    register(app)
+    command = [str(tmp_path / "release"), "--out", str(tmp_path / "toy"), "--steps", "1"]
+    done = CliRunner().invoke(app, [*command, "--limit", "2"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "learning from the first 2 of 4 tracks (--limit)" in done.output
+    assert json.loads((tmp_path / "toy/toy.json").read_text())["clips"] == 2
+
+
 def test_tracks_become_their_whole_clips(tmp_path: Path) -> None:
     lengths = {9.6: 1, 12.0: 1, 25.0: 2, 29.98: 3, 30.0: 3, 0.4: 1}
     for seconds, clips in lengths.items():
