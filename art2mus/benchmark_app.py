@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,19 +25,13 @@ from art2mus.benchmark.terminal import (
     Weights,
     cache_of,
     format_of,
-    line,
     on_gpu,
     pairs_of,
     read,
     read_all,
     show,
-    warn,
 )
 from artsound.errors import UsageError
-
-if TYPE_CHECKING:
-    from art2mus.benchmark.score import ScoreSettings
-    from art2mus.data import Release
 
 app = typer.Typer(
     name="benchmark",
@@ -103,38 +98,46 @@ def run(
 ) -> None:
     """Generate music for a split's artworks, then score it; run again, it continues."""
     from art2mus.benchmark.models.registry import make
-    from art2mus.benchmark.run import RunSettings
-    from art2mus.benchmark.run import run as generate
-    from art2mus.benchmark.score import ScoreSettings, ready
+    from art2mus.benchmark.run import RunSettings, prepare
+    from art2mus.benchmark.score import ScoreSettings, embedders_of, ready
+
+    # What costs nothing to find out comes first; torch, weights and music last.
+    wanted = RunSettings(split, seconds, seed, limit, batch, "cpu", overwrite)
+    wanted.check(out)
+    how = ScoreSettings(
+        split, metric or suite, seconds, 0, "cpu", pairs_of(weights, "--weights", "EMBEDDER=PATH"),
+        partial,
+    )  # fmt: skip
+    embedders_of(how.suite, how.checkpoints)
+    options = pairs_of(settings, "--set", "KEY=VALUE")
+    named = make(model, options | ({"checkpoint": checkpoint} if checkpoint else {}))
+
+    from art2mus.benchmark.scoring import score_and_show, score_command
     from art2mus.data import check_release, open_release
     from art2mus.training.progress import TrainingProgress
     from artsound.models.registry import forget
 
-    options = pairs_of(settings, "--set", "KEY=VALUE")
-    named = make(model, options | ({"checkpoint": checkpoint} if checkpoint else {}))
-    where = "cuda" if on_gpu(device) else "cpu"
-    wanted = RunSettings(split, seconds, seed, limit, batch, where, overwrite)
-    wanted.check()
-    how = ScoreSettings(
-        split, metric or suite, seconds, 0, where, pairs_of(weights, "--weights", "EMBEDDER=PATH"),
-        partial,
-    )  # fmt: skip
     opened = open_release(release, revision=revision)
     check_release(opened, split=split)
+    where = "cuda" if on_gpu(device) else "cpu"
+    wanted, how = replace(wanted, device=where), replace(how, device=where)
+    place = cache_of(cache)
+    prepared = prepare(named, opened, out, wanted, cache=place)
     if scored:
         ready(how.suite, how.checkpoints, where)
-    place = cache_of(cache)
     with TrainingProgress(quiet=quiet) as progress:
-        ran = generate(named, opened, out, wanted, cache=place, progress=progress)
+        ran = prepared.generate(progress)
     there = f" ({ran.there} were there)" if ran.there else ""
     OUT.print(f"{ran.made} pieces made in {out}{there}", soft_wrap=True, markup=False)
-    if not scored:
-        OUT.print(f"next: art2mus benchmark score {out} {release} --split {split}")
-        return
-    del named
-    forget()  # before the embedders are loaded
     only = None if limit is None or limit >= opened.splits[split] else ran.pair_ids
-    _score(out, opened, how, None, place, name, only, quiet=quiet)
+    if not scored:
+        how = replace(how, partial=partial or only is not None)
+        said = score_command(out, release, how, name=name, revision=revision, cache=cache)
+        OUT.print(f"next: {said}", soft_wrap=True, markup=False)
+        return
+    del named, prepared
+    forget()  # before the embedders are loaded
+    score_and_show(out, opened, how, out=None, cache=place, name=name, only=only, quiet=quiet)
 
 
 @app.command(
@@ -168,17 +171,26 @@ def score(
     quiet: Quiet = False,
 ) -> None:
     """Score a folder of music against a split: results.json and a table."""
-    from art2mus.benchmark.score import ScoreSettings, release_and_folder
-
     if clip and not 1 <= clip <= 3600:
         raise UsageError(f"--clip {clip:g}: give 1 to 3600 s, or 0 for whole clips")
-    where = "cuda" if on_gpu(device) else "cpu"
-    opened = release_and_folder(folder, release, revision)
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder: name the file, as in {out / 'results.json'}")
+
+    from art2mus.benchmark.score import ScoreSettings, embedders_of, release_and_folder
+
     how = ScoreSettings(
-        split, metric or suite, clip or None, seed, where,
+        split, metric or suite, clip or None, seed, "cpu",
         pairs_of(weights, "--weights", "EMBEDDER=PATH"), partial,
     )  # fmt: skip
-    _score(folder, opened, how, out, cache_of(cache), name, None, quiet=quiet)
+    embedders_of(how.suite, how.checkpoints)
+    opened = release_and_folder(folder, release, revision)
+    how = replace(how, device="cuda" if on_gpu(device) else "cpu")
+
+    from art2mus.benchmark.scoring import score_and_show
+
+    score_and_show(
+        folder, opened, how, out=out, cache=cache_of(cache), name=name, only=None, quiet=quiet
+    )
 
 
 @app.command(
@@ -200,10 +212,12 @@ def table(
 
     As CSV they are two files, OUT.csv and OUT-metrics.csv; without --out the first is printed.
     """
-    from art2mus.benchmark.leaderboard import csv_tables, leaderboard
+    kind = format_of(format_, out)
+
+    from art2mus.benchmark.in_full import csv_tables
+    from art2mus.benchmark.leaderboard import leaderboard
 
     named = read_all(results)
-    kind = format_of(format_, out)
     make = csv_tables if kind == "csv" else leaderboard
     show(make(named, paper=paper, sort=sort, any_length=any_length), kind, out)
 
@@ -220,36 +234,26 @@ def compare(
     any_length: AnyLength = False,
 ) -> None:
     """Say whether two models differ by more than noise: a paired bootstrap over pairs."""
+    kind = format_of(format_, out)
+
     from art2mus.benchmark.compare import compare as of
     from art2mus.benchmark.compare import comparison_table
+    from art2mus.benchmark.in_full import comparison_in_full
 
     names = (str(first), str(second))
-    found = of(read(first), read(second), names=names, seed=seed, any_length=any_length)
-    show([comparison_table(found)], format_of(format_, out), out)
+    one, other = read(first), read(second)
+    found = of(one, other, names=names, seed=seed, any_length=any_length)
+    full = kind == "csv"
+    made = comparison_in_full(found, one, other, names) if full else comparison_table(found)
+    show([made], kind, out)
 
 
 @app.command()
 def models() -> None:
     """List the models and controls: what each is given, its weights, its licence, its settings."""
-    from art2mus.benchmark.models.registry import MODELS, settings_of
+    from art2mus.benchmark.listing import list_models
 
-    for name, entry in MODELS.items():
-        size = f" (about {entry.gigabytes:g} GB)" if entry.gigabytes else ""
-        OUT.print(f"[bold]{name}[/]  {entry.kind}: {entry.summary}", soft_wrap=True)
-        line("given", entry.takes)
-        line("weights", f"{entry.weights}{size}")
-        line("licence", entry.license)
-        if entry.note:
-            line("note", entry.note)
-        known = settings_of(entry)
-        if known:
-            said = (
-                f"{key} (needed)" if value is ... else f"{key}={'' if value is None else value}"
-                for key, value in known.items()
-            )
-            line("--set", ", ".join(said))
-    OUT.print("[bold]module:Class[/]  a class of your own with load() and", soft_wrap=True)
-    line("", "generate(images, seconds, seeds), and sample_rate in Hz")
+    list_models()
 
 
 @app.command()
@@ -259,68 +263,6 @@ def metrics(
     ] = False,
 ) -> None:
     """List the metrics: what each means and does not, and the embedders that they rest on."""
-    from art2mus.benchmark.embedders.registry import EMBEDDERS
-    from art2mus.benchmark.metrics.registry import METRICS, SUITES
-    from art2mus.benchmark.metrics.registry import names as every
+    from art2mus.benchmark.listing import list_metrics
 
-    if names:
-        OUT.print("\n".join(every()), markup=False)
-        return
-    for name, metric in METRICS.items():
-        better = {True: "higher is better", False: "lower is better", None: "neither end is better"}
-        said = f"version {metric.version}, {better[metric.higher_is_better]}"
-        OUT.print(f"[bold]{name}[/]  {said}", soft_wrap=True)
-        line("is", metric.summary)
-        line("is not", metric.caveat)
-    for name, entry in EMBEDDERS.items():
-        OUT.print(f"[bold]{name}[/]  embedder", soft_wrap=True)
-        line("weights", entry.source)
-        line("licence", entry.license)
-        line("gives", f"{', '.join(sorted(entry.gives))} of {', '.join(sorted(entry.sees))}")
-    for name, held in SUITES.items():
-        OUT.print(f"[bold]{name}[/]  suite", soft_wrap=True)
-        line("has", ", ".join(held))
-
-
-def _score(
-    folder: Path,
-    release: Release,
-    how: ScoreSettings,
-    out: Path | None,
-    cache: Path,
-    name: str | None,
-    only: tuple[str, ...] | None,
-    *,
-    quiet: bool,
-) -> None:
-    from art2mus.benchmark.leaderboard import leaderboard
-    from art2mus.benchmark.predictions import PredictionsError
-    from art2mus.benchmark.score import FILE
-    from art2mus.benchmark.score import score as measure
-    from art2mus.training.progress import TrainingProgress
-    from artsound.table import show_tables
-
-    try:
-        with TrainingProgress(quiet=quiet) as shown:
-            results, problems = measure(
-                folder,
-                release,
-                how,
-                out=out,
-                cache=cache / "benchmark",
-                name=name,
-                only=only,
-                progress=lambda done, total: shown("hearing", done, total),
-            )
-    except PredictionsError as error:
-        warn(error.problems)
-        raise
-    warn(problems)
-    written = out or folder / FILE
-    show_tables(leaderboard({str(written): results}, paper=False)[1:])
-    whole = "partial results, which compare with nothing else" if results.partial else "results"
-    OUT.print(
-        f"wrote {whole} to {written}; next: art2mus benchmark table {written}",
-        soft_wrap=True,
-        markup=False,
-    )
+    list_metrics(names=names)

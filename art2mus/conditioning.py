@@ -17,6 +17,7 @@ from art2mus.aligner import ImageAligner, check_embeddings
 from art2mus.backbone import Backbone
 from art2mus.encoders import VisualEncoder
 from art2mus.rollout import rollout
+from art2mus.training.early import no_room
 from artsound.errors import UsageError
 
 __all__ = [
@@ -281,7 +282,4 @@ def check_fit(
         )
     room = backbone.positions - backbone.loa_tokens + 1
     if aligner.sequence_length > room:
-        raise UsageError(
-            f"tokens = {aligner.tokens}: GPT-2 of {backbone.name} has room for {room}"
-            " vectors, start and end included; take fewer tokens"
-        )
+        raise UsageError(no_room(aligner.tokens, backbone.name, room))

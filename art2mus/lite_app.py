@@ -46,23 +46,27 @@ def toy(
     """Train a TOY backbone in AudioLDM 2's layout on a release's train split, in minutes.
 
     It lets everything run where AudioLDM 2 cannot be had; nothing measured with it says anything
-    about AudioLDM 2.
+    about AudioLDM 2. The same command again continues where it stopped.
     """
     from art2mus.data import open_release
-    from art2mus.lite.backbone import make_toy, refuse_existing
-    from art2mus.lite.music import TRACKS
-    from art2mus.lite.prior import PriorSettings
+    from art2mus.lite.unfinished import refuse_existing
     from art2mus.training.progress import TrainingProgress
 
     refuse_existing(out)
+    opened = open_release(release, revision=revision)
+    opened.require("train")
+    # What is wrong with the arguments is said before these heavy imports.
+    from art2mus.lite.backbone import make_toy
+    from art2mus.lite.music import TRACKS
+    from art2mus.lite.prior import PriorSettings
+
     with TrainingProgress(quiet=quiet) as progress:
-        opened = open_release(release, revision=revision)
         tracks = limit or TRACKS
         there = opened.splits.get("train", 0)
         if there > tracks:
             progress.say(f"learning from the first {tracks:,} of {there:,} tracks (--limit)")
         chosen = PriorSettings(steps=steps, seed=seed)
-        made = make_toy(opened, out, chosen, progress, tracks=tracks)
+        made = make_toy(opened, out, chosen, progress, tracks=tracks, say=progress.say)
     Console(highlight=False).print(
         f"{made} is a toy prior, not AudioLDM 2; next: art2mus train {release} --recipe lite"
         f" --backbone {made} --out CKPT",

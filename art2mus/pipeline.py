@@ -19,7 +19,7 @@ from art2mus.sampling.image_files import ImageSource, read_image
 from art2mus.sampling.noise import seeds_for, starting_noise
 from art2mus.sampling.pipeline_parts import PipelineParts
 from art2mus.sampling.ranking import FloatArray, Ranker, best_first, encoder_ranker, load_ranker
-from art2mus.sampling.schedulers import make_scheduler, set_steps
+from art2mus.sampling.schedulers import make_scheduler, set_steps, usual_steps
 from artsound.errors import UsageError
 
 OutputType = Literal["np", "pt", "latent", "mel"]
@@ -59,7 +59,7 @@ class Art2MusPipeline(PipelineParts):
         *,
         image_embeds: torch.Tensor | None = None,
         duration_s: float = 10.0,
-        num_inference_steps: int = 200,
+        num_inference_steps: int | None = None,
         guidance_scale: float = 3.5,
         negative_prompt: str = NEGATIVE_PROMPT,
         num_waveforms_per_image: int = 1,
@@ -79,7 +79,8 @@ class Art2MusPipeline(PipelineParts):
             images: one or more: Pillow's, paths of files, or http(s) addresses.
             image_embeds: their embeddings by the checkpoint's encoder instead, shape (n, d).
             duration_s: of each waveform; the output has exactly that many samples.
-            num_inference_steps: passes of the U-Net; 200 is the paper's with DDIM.
+            num_inference_steps: passes of the U-Net; if None, 200 with `ddim`, which are the
+                paper's, and 25 with `dpm-solver++`.
             guidance_scale: of classifier-free guidance; 1 or less leaves the negative branch out.
             negative_prompt: what to lead away from.
             num_waveforms_per_image: more than one are ranked by how close they are to the artwork.
@@ -111,7 +112,8 @@ class Art2MusPipeline(PipelineParts):
         shape, samples = latent_shape(duration_s, self.unet, self.vae, self.vocoder)
         device = self._execution_device
         solver = make_scheduler(scheduler, self.scheduler)
-        timesteps = set_steps(solver, num_inference_steps, device)
+        steps = usual_steps(solver) if num_inference_steps is None else num_inference_steps
+        timesteps = set_steps(solver, steps, device)
         pictures = self._pictures(images, image_embeds)
         artworks = len(pictures) if image_embeds is None else len(image_embeds)
         seeds = seeds_for(seed, artworks, num_waveforms_per_image)
@@ -126,7 +128,7 @@ class Art2MusPipeline(PipelineParts):
         away = None
         if guidance_scale > 1:
             away = negative if negative is not None else self.encode_negative(negative_prompt)
-        with self.progress_bar(total=num_inference_steps) as bar:
+        with self.progress_bar(total=steps) as bar:
 
             def on_step(step: int, timestep: Any, latents: torch.Tensor) -> torch.Tensor:
                 bar.update()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.console import Console
 
-from artsound.errors import UsageError
+from artsound.errors import ArtsoundError, UsageError
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from art2mus.sampling.inputs import Inputs
     from art2mus.sampling.sample import Progress
 
@@ -107,14 +103,17 @@ def sample(
 ) -> None:
     """Make music for artworks: a sound each, a JSON beside it, and a page to see and hear them.
 
-    Run again after an interruption, it makes only what is missing.
+    Run again after an interruption, it makes only what is missing. Bad images in folders and
+    patterns are left out and named at the end.
     """
-    from art2mus.sampling.settings import SampleSettings
+    from art2mus.sampling.schedulers import USUAL_STEPS
+    from art2mus.sampling.settings import SampleSettings, check_places
+    from art2mus.training.progress import TrainingProgress
 
     if bool(images) == (release is not None):
         raise UsageError("give images, or a release with --release, one of the two")
     settings = SampleSettings(
-        steps=steps or (200 if scheduler == "ddim" else 25),
+        steps=steps or USUAL_STEPS[scheduler],
         guidance=guidance,
         negative_prompt=negative,
         duration_s=duration,
@@ -122,8 +121,9 @@ def sample(
         format=format_,
     )
     settings.check()
-    with _bar(quiet=quiet) as bar:
-        inputs = _inputs(images or [], release, split, limit, out, bar)
+    check_places(checkpoint, out)
+    with TrainingProgress(quiet=quiet) as bar:
+        inputs, skipped = _inputs(images or [], release, split, limit, out, page, bar)
         # What is wrong with the images is said before the heavy imports.
         on_gpu = _on_gpu(device)
         if offload and not on_gpu:
@@ -151,11 +151,19 @@ def sample(
     console = Console(highlight=False)
     if not quiet:
         there = f" ({len(done.there)} were there)" if done.there else ""
-        console.print(f"made {len(done.made)} sounds in {out}{there}", soft_wrap=True, markup=False)
+        sounds = f"{len(done.made)} sound{'' if len(done.made) == 1 else 's'}"
+        console.print(f"made {sounds} in {out}{there}", soft_wrap=True, markup=False)
         if done.toy:
             console.print("by a toy prior: it shows that the pipeline works, not the paper's music")
     if done.page:
         console.print(f"open {done.page}", soft_wrap=True, markup=False)
+    if skipped:
+        for line in skipped:
+            Console(stderr=True, highlight=False).print(line, soft_wrap=True, markup=False)
+        raise ArtsoundError(
+            f"left out {len(skipped)} of {len(skipped) + len(inputs.artworks)} images, as said"
+            " above: mend or remove them, and run the same command again"
+        )
 
 
 def _inputs(
@@ -164,18 +172,25 @@ def _inputs(
     split: str,
     limit: int | None,
     out: Path,
+    page: bool,
     bar: Progress,
-) -> Inputs:
+) -> tuple[Inputs, list[str]]:
+    """Return the artworks, and a line for each bad image that was left out."""
     from art2mus.data import open_release
     from art2mus.sampling.inputs import FileInputs, ReleaseInputs
+    from art2mus.sampling.page import check_page
     from art2mus.sampling.page.own import OwnFiles
+
+    if page:
+        check_page(out)
 
     def told(done: int, total: int) -> None:
         bar("reading", done, total)
 
     if release is None:
-        return FileInputs(images, without=OwnFiles(out).paths(), told=told)
-    return ReleaseInputs(open_release(release), split, limit=limit, told=told)
+        found = FileInputs(images, without=OwnFiles(out).paths(), told=told)
+        return found, found.skipped
+    return ReleaseInputs(open_release(release), split, limit=limit, told=told), []
 
 
 def _on_gpu(device: Device) -> bool:
@@ -188,35 +203,3 @@ def _on_gpu(device: Device) -> bool:
     if device == "cuda":
         raise UsageError("--device cuda: this machine has no usable GPU")
     return False
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Any]:
-    """Give a `Progress` that is shown on standard error, with the time that is left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Bars(*columns, transient=True, console=console, disable=quiet) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def bar(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield bar

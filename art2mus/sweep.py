@@ -14,7 +14,8 @@ from typing import Final
 
 from art2mus.data import Release, open_release
 from art2mus.encoders import encoder_name
-from art2mus.train import Trained, fitted, leave_group, make_plan, train_one
+from art2mus.train import Trained, fitted, leave_group, train_one
+from art2mus.training.early import check_plan
 from art2mus.training.folder import RunFolder
 from art2mus.training.log import FILE, Tracker
 from art2mus.training.plan import first_process
@@ -109,7 +110,7 @@ def sweep(
     names = list(dict.fromkeys(encoder_name(encoder) for encoder in encoders))
     runs = [_with(settings, name, count) for name in names for count in dict.fromkeys(tokens)]
     for run in runs:
-        make_plan(opened, fitted(run, opened))
+        check_plan(opened, fitted(run, opened))
         RunFolder(_place(out, run)).check(resume=None)
     _refuse_foreign_table(out)
     shown = progress or TrainingProgress(quiet=True)

@@ -22,10 +22,11 @@ from art2mus.data import Release, check_release, open_release
 from art2mus.data.prepare import prepare
 from art2mus.encoders import VisualEncoder, encoder_name
 from art2mus.training.checks import check_validation
+from art2mus.training.early import check_plan
 from art2mus.training.folder import RunFolder
 from art2mus.training.identity import check_settings, describe, standing
 from art2mus.training.log import Tracker, check_tracker, tracker_arguments
-from art2mus.training.plan import Plan, first_process, launched
+from art2mus.training.plan import first_process
 from art2mus.training.progress import TrainingProgress
 from art2mus.training.settings import Encoder, TrainSettings
 from art2mus.training.setup import choose_device, make_accelerator, make_trainer, reproducible
@@ -111,7 +112,7 @@ def train_one(
     held = folder.check(resume=resume)
     opened = release if isinstance(release, Release) else open_release(release)
     settings = fitted(settings, opened)
-    plan = make_plan(opened, settings)
+    plan = check_plan(opened, settings)
     if held is not None:
         check_settings(folder, held, settings)
     splits = [split for split in (settings.split, settings.validation.split) if split is not None]
@@ -199,21 +200,6 @@ def fitted(settings: TrainSettings, release: Release) -> TrainSettings:
     encoders = {encoder_name(name): wanted for name, wanted in settings.encoders.items()}
     full = {"encoder": encoder_name(settings.encoder), "encoders": encoders}
     return settings.model_copy(update={**full, "validation": validation})
-
-
-def make_plan(release: Release, settings: TrainSettings, processes: int | None = None) -> Plan:
-    """Return the steps of a training on a release.
-
-    Args:
-        release: only the size of its split is looked at.
-        settings: the recipe.
-        processes: how many train together; those of this launch if None.
-
-    Raises:
-        UsageError: the release has no such split, or it is smaller than a batch.
-    """
-    release.require(settings.split)
-    return Plan.make(release.splits[settings.split], settings, processes or launched())
 
 
 def _load_encoder(settings: TrainSettings, device: torch.device) -> VisualEncoder:

@@ -106,12 +106,20 @@ def train(
             f" {processes} -m art2mus train ... starts them"
         )
     from art2mus.data import open_release
-    from art2mus.train import train as run
+    from art2mus.training.early import check_plan, refuse_file
+    from art2mus.training.log import check_tracker
     from art2mus.training.plan import first_process
     from art2mus.training.progress import TrainingProgress
 
+    refuse_file(out)
+    check_tracker(log)
+    opened = open_release(release, revision=revision, streaming=streaming)
+    check_plan(opened, wanted)
+    # What is wrong with the arguments is said before these heavy imports.
+    from art2mus.train import train as run
+
     done = run(
-        open_release(release, revision=revision, streaming=streaming),
+        opened,
         out,
         wanted,
         resume=resume,
@@ -159,14 +167,22 @@ def sweep(
     """
     wanted = _settings(recipe, backbone, None, None, settings)
     from art2mus.data import open_release
-    from art2mus.sweep import ENCODERS, TOKENS, sweep_table
-    from art2mus.sweep import sweep as run
+    from art2mus.training.early import check_plan, refuse_file
+    from art2mus.training.log import check_tracker
     from art2mus.training.plan import first_process
     from art2mus.training.progress import TrainingProgress
     from artsound.table import show_tables
 
+    refuse_file(out)
+    check_tracker(log)
+    opened = open_release(release, revision=revision, streaming=streaming)
+    check_plan(opened, wanted)
+    # What is wrong with the arguments is said before these heavy imports.
+    from art2mus.sweep import ENCODERS, TOKENS, sweep_table
+    from art2mus.sweep import sweep as run
+
     trained = run(
-        open_release(release, revision=revision, streaming=streaming),
+        opened,
         out,
         wanted,
         encoders=encoder or ENCODERS,
@@ -199,10 +215,9 @@ def _describe(
 ) -> None:
     """Print what a training would be; looks at no more of the release than its number of rows."""
     from art2mus.data import open_release
-    from art2mus.training.plan import Plan, launched
+    from art2mus.training.early import check_plan
     from art2mus.training.preview import preview
 
     opened = open_release(release, revision=revision)
-    opened.require(settings.split)
-    plan = Plan.make(opened.splits[settings.split], settings, processes or launched())
+    plan = check_plan(opened, settings, processes)
     _out.print(preview(opened.name, settings, plan), soft_wrap=True, markup=False)

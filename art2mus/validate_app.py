@@ -55,12 +55,12 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Validate a checkpoint as its training does: the loss and, by its recipe, generated music."""
+    kind = format_of(format_, out)
     from art2mus.data import open_release
     from art2mus.training.progress import TrainingProgress
     from art2mus.validate import validate as run
     from art2mus.validate import validation_table
 
-    kind = format_of(format_, out)
     found = run(
         checkpoint,
         open_release(release, revision=revision),

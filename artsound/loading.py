@@ -85,6 +85,7 @@ def _builder(where: str, config: str | None, revision: str | None) -> Any:
     from datasets.exceptions import DatasetNotFoundError
 
     try:
+        _reach(where, revision)
         with explained(where):
             return load_dataset_builder(where, config, revision=revision)
     except DatasetNotFoundError as error:
@@ -110,6 +111,23 @@ def _builder(where: str, config: str | None, revision: str | None) -> Any:
         raise _unknown(
             where, "configuration", config, re.findall(r"'([^']+)'", names[1])
         ) from error
+
+
+def _reach(where: str, revision: str | None) -> None:
+    """Raise ConnectionError at once where the Hub is needed and there is no network."""
+    import httpx2
+    from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
+
+    from artsound.models.hub import reach_dataset
+
+    if Path(where).exists():
+        return
+    try:
+        reach_dataset(where, "README.md", revision)
+    except (httpx2.ConnectError, httpx2.TimeoutException) as error:
+        raise ConnectionError(str(error)) from error
+    except (httpx2.HTTPError, HFValidationError, OfflineModeIsEnabled):
+        return  # `datasets` meets the same, and has its cache
 
 
 def _check_split(where: str, split: str, known: Iterable[Any]) -> None:

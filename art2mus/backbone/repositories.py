@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx2
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from artsound.errors import ArtsoundError, UsageError
+from artsound.models.hub import list_files
 
 _PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt")
 
@@ -43,7 +44,7 @@ def download(
     """
     where = f"{what} {repository}{f', revision {revision}' if revision else ''}"
     try:
-        files = HfApi().list_repo_files(repository, revision=revision)
+        files = list_files(repository, revision)
         safe = {file.rpartition("/")[0] for file in files if file.endswith(".safetensors")}
         twice = [f for f in files if f.endswith(_PICKLES) and f.rpartition("/")[0] in safe]
         return Path(

@@ -33,8 +33,10 @@ def conditions(results: Results) -> dict[str, Condition]:
     dataset, made = results.dataset, results.predictions
     revision = f"@{dataset.revision[:12]}" if dataset.revision else ""
     release = f"{dataset.name}{revision} (content {dataset.fingerprint[:12]})"
-    # What is wrong with a folder is wrong with that folder alone.
-    problems = results.model_details.get("problems") if results.partial else None
+    # What is wrong with a folder is wrong with that folder alone; missing pairs count below.
+    said = results.model_details.get("problems") if results.partial else None
+    gaps = {f"{name}: no prediction" for name in made.missing}
+    problems = [one for one in said or () if one not in gaps]
     pairs = str(made.count)
     if results.partial:
         pairs = f"{made.count} of {dataset.pairs}{', with problems' if problems else ''}"

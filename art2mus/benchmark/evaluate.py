@@ -13,16 +13,15 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial as bound
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from art2mus.benchmark import bootstrap
 from art2mus.benchmark.clips import Clip, clip_of, read_clip
 from art2mus.benchmark.embedders import registry
 from art2mus.benchmark.features import embedded, facts, heard
 from art2mus.benchmark.inspection import ENOUGH, checksum
+from art2mus.benchmark.measuring import Keys, measured
 from art2mus.benchmark.metrics.registry import Chosen, choose
 from art2mus.benchmark.results import Dataset, Predictions, Result, Results
 from art2mus.benchmark.store import FeatureStore
@@ -102,13 +101,16 @@ def assess(
     model: str = "",
     model_details: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (),
+    skip_silent: bool = False,
     loaded: Mapping[str, registry.Loaded] | None = None,
 ) -> Results:
     """Score generated music and say under which conditions: all that results.json holds.
 
     What `evaluate` takes means the same here; `model`, `model_details` and `seeds` say what
-    generated the clips, what is worth knowing of it, and the seeds that it was given. Embedders
-    that are `loaded` already, by name, are not loaded again.
+    generated the clips, what is worth knowing of it, and the seeds that it was given. With
+    `skip_silent` a metric that is not defined for silent clips is measured on the other pairs, and
+    says so: such results are partial. Embedders that are `loaded` already, by name, are not loaded
+    again.
     """
     began = time.perf_counter()
     chosen = choose(suite)
@@ -124,7 +126,10 @@ def assess(
         keys = _embed(generated, release, split, rows, chosen, loaded, store, clip_s, say)
         known = facts(store, keys.generated)
         ids = [pairs[row].pair_id for row in rows]
-        results = [_measured(one, loaded[one.embedder], keys, store, ids, seed) for one in chosen]
+        results = [
+            measured(one, loaded[one.embedder], keys, store, ids, seed, skip_silent=skip_silent)
+            for one in chosen
+        ]
     return Results(
         model=model,
         model_details=dict(model_details or {}),
@@ -149,23 +154,13 @@ def assess(
             seeds=list(seeds),
         ),
         clip_s=clip_s,
-        partial=bool(missing),
+        partial=bool(missing) or any("left_out" in one.details for one in results),
         seed=seed,
         code_version=__version__,
         hardware=_hardware(device),
         seconds=round(time.perf_counter() - began, 3),
         results=results,
     )
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """The contents' keys in the store, one a pair each."""
-
-    generated: list[str]
-    music: list[str]
-    artwork: list[str]
-    caption: list[str]
 
 
 def _rows(
@@ -201,14 +196,14 @@ def _embed(
     store: FeatureStore,
     clip_s: float | None,
     say: Progress,
-) -> _Keys:
+) -> Keys:
     """Hear the predictions and, in one pass over the release, hear, see and read the pairs."""
     pairs = release.pairs(split)
     total = 2 * len(rows)
     everyone = [one.embedder for one in loaded.values()]
     listeners = _against(chosen, loaded, "music")
     viewers, readers = _joint(chosen, loaded, "artwork"), _joint(chosen, loaded, "caption")
-    keys = _Keys([], [], [], [])
+    keys = Keys([], [], [], [])
     for done, row in enumerate(rows):
         path = Path(generated[pairs[row].pair_id])
         decode = bound(read_clip, path, clip_s)
@@ -232,39 +227,6 @@ def _embed(
         )
         say(done + 1, total)
     return keys
-
-
-def _measured(
-    one: Chosen,
-    loaded: registry.Loaded,
-    keys: _Keys,
-    store: FeatureStore,
-    ids: list[str],
-    seed: int,
-) -> Result:
-    metric = one.metric
-    fingerprint = loaded.embedder.fingerprint
-    against = {"music": keys.music, "artwork": keys.artwork, "caption": keys.caption}
-    found = metric.measure(
-        store.column(fingerprint, keys.generated, metric.feature),
-        store.column(fingerprint, against[metric.counterpart], metric.feature),
-        bootstrap.generator(seed, one.name),
-    )
-    items = None if found.items is None else dict(zip(ids, found.items.tolist(), strict=True))
-    return Result(
-        metric=one.name,
-        version=metric.version,
-        value=found.value,
-        higher_is_better=metric.higher_is_better,
-        interval=found.interval,
-        n=len(ids),
-        details=dict(found.details),
-        items=items,
-        embedder=one.embedder,
-        checkpoint=loaded.checkpoint,
-        checkpoint_hash=loaded.weights,
-        embedder_sample_rate=loaded.embedder.sample_rate,
-    )
 
 
 def _against(

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
-from art2mus.benchmark.comparable import check_comparable, conditions
-from art2mus.benchmark.layout import COLUMNS, PAPER, PAPER_NOTE
+from rich.table import Table as RichTable
+
+from art2mus.benchmark.comparable import check_comparable
+from art2mus.benchmark.layout import COLUMNS, PAPER
 from art2mus.benchmark.results import Result, Results
 from art2mus.benchmark.table_notes import DAGGER, metric_notes, table7_notes
 from artsound.errors import UsageError
 from artsound.table import Cell, Table
 
 _ARROWS: Final = {True: " ↑", False: " ↓", None: ""}
-_BETTER: Final = {True: "higher", False: "lower", None: ""}
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,12 @@ class NumberTable(Table):
 
     Attributes:
         words: how many columns at the left are words; the others align as numbers.
+        apart: how many rows at the end stand apart from the others: below a rule in LaTeX, and
+            elsewhere below an empty row.
     """
 
     words: int = 1
+    apart: int = 0
 
     @property
     def texts(self) -> list[bool]:
@@ -41,7 +45,31 @@ class NumberTable(Table):
     def latex(self) -> str:
         """Return the table as LaTeX, its arrows and daggers as commands."""
         made = super().latex().replace("↓", r"$\downarrow$").replace("↑", r"$\uparrow$")
-        return made.replace(DAGGER, r"\textdagger{}")
+        lines = made.replace(DAGGER, r"\textdagger{}").splitlines(keepends=True)
+        if self._parted:
+            first = lines.index("\\midrule\n") + 1
+            lines.insert(first + len(self.rows) - self.apart, "\\midrule\n")
+        return "".join(lines)
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        return Table.markdown(self._spaced())
+
+    def rich(self) -> RichTable:
+        """Return the table for the terminal."""
+        return Table.rich(self._spaced())
+
+    @property
+    def _parted(self) -> bool:
+        return 0 < self.apart < len(self.rows)
+
+    def _spaced(self) -> NumberTable:
+        """Return the table with an empty row above those that stand apart."""
+        if not self._parted:
+            return self
+        at = len(self.rows) - self.apart
+        empty = ("",) * len(self.columns)
+        return replace(self, rows=(*self.rows[:at], empty, *self.rows[at:]), apart=0)
 
 
 @dataclass(frozen=True)
@@ -77,24 +105,8 @@ def leaderboard(
     Raises:
         UsageError: results differ in their conditions, or have no such metric.
     """
-    ours = _entries(named, sort, any_length)
+    ours = entries(named, sort, any_length)
     return [_table7(ours, paper=paper), _all_metrics(ours)]
-
-
-def csv_tables(
-    named: Mapping[str, Results],
-    *,
-    paper: bool = True,
-    sort: str | None = None,
-    any_length: bool = False,
-) -> list[Table]:
-    """Return the same two tables for programs: numbers in full, conditions and notes in columns.
-
-    The first has the layout of table 7, the second a row a model and metric. The arguments and
-    errors are those of `leaderboard`.
-    """
-    ours = _entries(named, sort, any_length)
-    return [_table7_in_full(ours, paper=paper), _metrics_in_full(ours)]
 
 
 def number(value: float | None) -> str:
@@ -123,8 +135,11 @@ def label(results: Results) -> str:
     return f"{results.model} ({', '.join(said)})" if said else results.model
 
 
-def _entries(named: Mapping[str, Results], sort: str | None, any_length: bool) -> list[Entry]:
-    """Return our rows in their order, each under a name of its own."""
+def entries(named: Mapping[str, Results], sort: str | None, any_length: bool) -> list[Entry]:
+    """Return our rows in their order, each under a name of its own.
+
+    Arguments and errors are those of `leaderboard`.
+    """
     check_comparable(named, any_length=any_length)
     times = Counter(label(results) for results in named.values())
     taken = {name for name, often in times.items() if often == 1}
@@ -148,8 +163,8 @@ def _table7(ours: Sequence[Entry], *, paper: bool) -> Table:
         for column in COLUMNS:
             found = column.find(entry.results)
             mark = "" if found is None or column.is_papers(found) else f" {DAGGER}"
-            cells.append("" if found is None else f"{number(found.value)}{mark}")
-        known = (_text(about.get("encoder")) or "-", _hours(about))
+            cells.append("-" if found is None else f"{number(found.value)}{mark}")
+        known = (text(about.get("encoder")) or "-", hours_of(about) or "-")
         rows.append(("ours", entry.label, *known, "-" if tokens is None else str(tokens), *cells))
     for row in PAPER if paper else ():
         tokens = "-" if row.tokens is None else str(row.tokens)
@@ -165,6 +180,7 @@ def _table7(ours: Sequence[Entry], *, paper: bool) -> Table:
         tuple(rows),
         tuple(table7_notes([(one.file, one.label, one.results) for one in ours], paper=paper)),
         words=3,
+        apart=len(PAPER) if paper else 0,
     )
 
 
@@ -185,87 +201,9 @@ def _all_metrics(ours: Sequence[Entry]) -> Table:
     )
 
 
-def _table7_in_full(ours: Sequence[Entry], *, paper: bool) -> Table:
-    names = [column.name for column in COLUMNS]
-    rows: list[tuple[Cell, ...]] = []
-    for entry in ours:
-        about = entry.results.model_details
-        found = [column.find(entry.results) for column in COLUMNS]
-        notes = table7_notes([(entry.file, entry.label, entry.results)], paper=False)[1:]
-        rows.append(
-            (
-                "ours",
-                entry.label,
-                _text(about.get("encoder")),
-                _hours(about).replace(",", ""),
-                about.get("tokens"),
-                *(None if one is None else _full(one.value) for one in found),
-                *("" if one is None else one.metric for one in found),
-                *_conditions(entry),
-                " ".join(notes),
-            )
-        )
-    for row in PAPER if paper else ():
-        hours = row.hours.replace(",", "")
-        known: tuple[Cell, ...] = ("paper", row.model, row.encoder, hours, row.tokens)
-        values: tuple[Cell, ...] = tuple(_full(value) for value in row.values)
-        unknown: tuple[Cell, ...] = ("",) * (len(names) + len(_CONDITIONS))
-        rows.append((*known, *values, *unknown, PAPER_NOTE))
-    return Table(
-        "table7",
-        "Table 7: objective evaluation",
-        (
-            *("By", "Model", "Emb. model", "Train size (hrs)", "Tok/Img"),
-            *names,
-            *(f"{name} metric" for name in names),
-            *_CONDITIONS,
-            "Notes",
-        ),
-        tuple(rows),
-    )
-
-
-def _metrics_in_full(ours: Sequence[Entry]) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for entry in ours:
-        for one in entry.results.results:
-            low, high = one.interval or (None, None)
-            direction = _BETTER[one.higher_is_better]
-            rows.append(
-                (
-                    entry.label,
-                    one.metric,
-                    one.version,
-                    direction,
-                    *(_full(value) for value in (one.value, low, high)),
-                    interval_of(one),
-                    one.n,
-                    one.checkpoint,
-                    one.checkpoint_hash,
-                    *_conditions(entry),
-                    _text(one.details.get("undefined")),
-                )
-            )
-    columns = (
-        *("Model", "Metric", "Version", "Better", "Value", "Low", "High", "Interval over", "Items"),
-        *("Checkpoint", "Checkpoint hash", *_CONDITIONS, "Undefined"),
-    )
-    return Table("metrics", "All metrics", columns, tuple(rows))
-
-
-_CONDITIONS: Final = ("Release", "Split", "Pairs", "Clip length", "Heard (s)", "Suite", "File")
-
-
-def _conditions(entry: Entry) -> tuple[Cell, ...]:
-    known = conditions(entry.results)
-    named = (known[key].shown for key in ("release", "split", "pairs", "clip length"))
-    heard = f"{entry.results.predictions.heard_s:.4g}"
-    return (*named, heard, entry.results.suite, entry.file)
-
-
 def interval_of(result: Result) -> str:
     """Return what a result's interval resamples, in words; empty where it has none."""
-    return "" if result.interval is None else _text(result.details.get("interval_of"))
+    return "" if result.interval is None else text(result.details.get("interval_of"))
 
 
 def _sorted(ours: Sequence[Entry], metric: str) -> list[Entry]:
@@ -284,14 +222,12 @@ def _sorted(ours: Sequence[Entry], metric: str) -> list[Entry]:
     return sorted(ours, key=place)
 
 
-def _hours(about: Mapping[str, Any]) -> str:
+def hours_of(about: Mapping[str, Any]) -> str:
+    """Return a model's hours of training; empty where it does not say them."""
     hours = about.get("training_hours")
     return f"{hours:,}" if isinstance(hours, int | float) else ""
 
 
-def _full(value: float | None) -> str:
-    return "" if value is None else repr(float(value))
-
-
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return a value in words; empty for None."""
     return "" if value is None else str(value)

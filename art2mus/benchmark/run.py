@@ -54,11 +54,14 @@ class RunSettings:
     device: str = "cpu"
     overwrite: bool = False
 
-    def check(self) -> None:
-        """Refuse what cannot be.
+    def check(self, out: Path) -> None:
+        """Refuse what cannot be, before anything is opened.
+
+        Args:
+            out: the folder of the predictions.
 
         Raises:
-            UsageError: a setting is out of its range.
+            UsageError: a setting is out of its range, or the folder is a file.
         """
         if not 1.0 <= self.seconds <= 600.0:
             raise UsageError(f"seconds = {self.seconds:g}: give 1 to 600")
@@ -68,6 +71,8 @@ class RunSettings:
             raise UsageError(f"limit = {self.limit}: give 1 or more")
         if self.seed < 0:
             raise UsageError(f"seed = {self.seed}: give 0 or more")
+        if out.exists() and not out.is_dir():
+            raise UsageError(f"{out} is a file: predictions are written into a folder")
 
 
 @dataclass(frozen=True)
@@ -85,16 +90,70 @@ class Ran:
     there: int
 
 
-def run(
-    named: Named,
-    release: Release,
-    out: Path,
-    settings: RunSettings,
-    *,
-    cache: Path,
-    progress: Progress = lambda what, done, total: None,
-) -> Ran:
-    """Generate music for the pairs of a split; run again, it makes only what is not there.
+@dataclass(frozen=True)
+class Prepared:
+    """A run that nothing stands in the way of: all is checked, and no weights are loaded.
+
+    Attributes:
+        named: the model.
+        release: the dataset.
+        out: the folder of the predictions.
+        settings: what is generated.
+        every: all pairs of the split.
+        missing: those of the wanted pairs whose music is not there.
+        identity: what the music is made with.
+        about: what the model says of itself.
+    """
+
+    named: Named
+    release: Release
+    out: Path
+    settings: RunSettings
+    every: Sequence[str]
+    missing: frozenset[str]
+    identity: Mapping[str, Any]
+    about: Mapping[str, Any]
+
+    def generate(self, progress: Progress = lambda what, done, total: None) -> Ran:
+        """Make what is missing.
+
+        Args:
+            progress: called with what is being done, how much of it is done, and of how much.
+
+        Raises:
+            ArtsoundError: the model is not there, or makes what is no music; or media of the
+                release cannot be read.
+        """
+        split, batch = self.settings.split, self.settings.batch
+        ids = tuple(self.every[: self.settings.limit])
+        wanted = set(self.missing)
+        ran = Ran(ids, len(wanted), len(ids) - len(wanted))
+        if not wanted:
+            return ran
+        model = self.named.model
+        model.load()
+        progress("generating", ran.there, len(ids))
+        for begin in range(0, len(ids), batch):
+            rows = range(begin, min(begin + batch, len(self.every)))
+            names = [self.every[row] for row in rows]
+            if wanted.isdisjoint(names):
+                continue
+            seeds = [seed_of(self.settings.seed, name) for name in names]
+            items = list(self.release.media(split, rows))
+            made = model.generate(items, self.settings.seconds, seeds)
+            for name, seed, sound in zip(names, seeds, made, strict=True):
+                if name in wanted:
+                    known = {"pair_seed": seed, "about": self.about, "code": __version__}
+                    write_prediction(self.out, name, sound, {**self.identity, **known})
+                    wanted.discard(name)
+            progress("generating", len(ids) - len(wanted), len(ids))
+        return ran
+
+
+def prepare(
+    named: Named, release: Release, out: Path, settings: RunSettings, *, cache: Path
+) -> Prepared:
+    """Find out all that can stand in the way of a run without loading weights.
 
     Args:
         named: the model.
@@ -102,19 +161,14 @@ def run(
         out: the folder of the predictions, made where there is none.
         settings: what is generated.
         cache: where replies of chat models are kept.
-        progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         UsageError: something does not fit, or what is there was made with other settings.
-        ArtsoundError: the model is not there, or makes what is no music; or the release is none to
-            trust.
+        ArtsoundError: the model is not there, or the release is none to trust.
     """
-    settings.check()
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: predictions are written into a folder")
+    settings.check(out)
     release.require(settings.split)
     every = release.pairs(settings.split).column("pair_id")
-    ids = every[: settings.limit]
     task = Task(release, settings.split, settings.seconds, settings.seed, settings.device, cache)
     identity = {
         "model": named.name,
@@ -126,28 +180,28 @@ def run(
     }
     about = dict(named.model.about())
     sweep(out)
-    missing = [name for name in ids if not _there(out, name, identity, settings.overwrite)]
-    ran = Ran(tuple(ids), len(missing), len(ids) - len(missing))
-    if not missing:
-        return ran
-    named.model.load()
-    wanted = set(missing)
-    progress("generating", ran.there, len(ids))
-    for begin in range(0, len(ids), settings.batch):
-        rows = range(begin, min(begin + settings.batch, len(every)))
-        names = [every[row] for row in rows]
-        if wanted.isdisjoint(names):
-            continue
-        seeds = [seed_of(settings.seed, name) for name in names]
-        items = list(release.media(settings.split, rows))
-        made = named.model.generate(items, settings.seconds, seeds)
-        for name, seed, sound in zip(names, seeds, made, strict=True):
-            if name in wanted:
-                known = {**identity, "pair_seed": seed, "about": about, "code": __version__}
-                write_prediction(out, name, sound, known)
-                wanted.discard(name)
-        progress("generating", len(ids) - len(wanted), len(ids))
-    return ran
+    missing = frozenset(
+        name
+        for name in every[: settings.limit]
+        if not _there(out, name, identity, settings.overwrite)
+    )
+    return Prepared(named, release, out, settings, every, missing, identity, about)
+
+
+def run(
+    named: Named,
+    release: Release,
+    out: Path,
+    settings: RunSettings,
+    *,
+    cache: Path,
+    progress: Progress = lambda what, done, total: None,
+) -> Ran:
+    """Generate music for the pairs of a split; run again, it makes only what is not there.
+
+    Arguments and errors are those of `prepare` and of `Prepared.generate`.
+    """
+    return prepare(named, release, out, settings, cache=cache).generate(progress)
 
 
 def seed_of(seed: int, pair_id: str) -> int:

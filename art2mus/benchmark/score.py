@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,7 +72,8 @@ def score(
 
     Weights are loaded first, and then all that is wrong with the folder is found before anything is
     embedded. A silent prediction is wrong too; with `partial` it counts as it is, since leaving it
-    out would favour its model.
+    out would favour its model, but for metrics that are not defined for silence: these are of the
+    other pairs, and say so.
 
     Args:
         folder: `{pair_id}.wav` or `.flac`.
@@ -88,18 +90,19 @@ def score(
 
     Raises:
         PredictionsError: something is wrong with it, and `partial` is not set.
-        UsageError: no such split, suite, metric or folder.
+        UsageError: no such split, suite, metric or folder, or its files are of another split.
         ArtsoundError: the release or weights are not whole.
     """
     from art2mus.benchmark.embedders.registry import load
 
     release.require(settings.split)
-    find(folder)
+    found, _ = find(folder)
+    every = release.pairs(settings.split).column("pair_id")
+    _refuse_other_splits(folder, set(found), every, release, settings.split)
     loaded = {
         embedder: load(embedder, settings.checkpoints, settings.device)
-        for embedder in _embedders(settings.suite, settings.checkpoints)
+        for embedder in embedders_of(settings.suite, settings.checkpoints)
     }
-    every = release.pairs(settings.split).column("pair_id")
     with _kept(cache) as place:
         with FeatureStore(place) as store:
             checked = check(
@@ -128,6 +131,7 @@ def score(
             model=name or model or folder.resolve().name,
             model_details=_details(records, model, checked.problems),
             seeds=seeds_in(records),
+            skip_silent=settings.partial,
             loaded=loaded,
         )
     if checked.problems:
@@ -151,18 +155,45 @@ def ready(suite: str | Sequence[str], checkpoints: Mapping[str, str] | None, dev
     from art2mus.benchmark.embedders.registry import load
     from artsound.models.registry import forget
 
-    for embedder in _embedders(suite, checkpoints):
+    for embedder in embedders_of(suite, checkpoints):
         load(embedder, checkpoints, device)
         forget()
 
 
-def _embedders(suite: str | Sequence[str], checkpoints: Mapping[str, str] | None) -> list[str]:
-    """Return the names of the embedders that metrics rest on, in the metrics' order."""
+def embedders_of(suite: str | Sequence[str], checkpoints: Mapping[str, str] | None) -> list[str]:
+    """Return the names of the embedders that metrics rest on, in the metrics' order.
+
+    Args:
+        suite: of the metrics, or their names.
+        checkpoints: paths of weights by embedder.
+
+    Raises:
+        UsageError: there is no such suite, metric or embedder.
+    """
     from art2mus.benchmark.embedders.registry import check_names
     from art2mus.benchmark.metrics.registry import choose
 
     check_names(checkpoints or {})
     return list(dict.fromkeys(one.embedder for one in choose(suite)))
+
+
+def _refuse_other_splits(
+    folder: Path, found: AbstractSet[str], every: Sequence[str], release: Release, split: str
+) -> None:
+    """Refuse a folder all of whose files are of another split.
+
+    Raises:
+        UsageError: it is such a folder; names the split.
+    """
+    if not found.isdisjoint(every):
+        return
+    for other in release.splits:
+        there = 0 if other == split else len(found & set(release.pairs(other).column("pair_id")))
+        if there:
+            raise UsageError(
+                f"{folder}: {there} of its {len(found)} files are of {release.name}'s split"
+                f" {other}, and none of {split}: give --split {other}"
+            )
 
 
 def _refuse(checked: Checked, folder: Path, name: str, settings: ScoreSettings) -> None:
@@ -199,12 +230,13 @@ def release_and_folder(folder: Path, release: str, revision: str | None) -> Rele
     """Open the release that a folder is scored on.
 
     Raises:
-        UsageError: it is none; says so where the two were swapped.
+        UsageError: it is none, or the folder has no predictions; says so where they were swapped.
     """
     from art2mus.data import open_release
 
     if (folder / "manifest.json").is_file() and not (Path(release) / "manifest.json").is_file():
         raise UsageError(f"{folder} is a release: the predictions come first, and then the release")
+    find(folder)
     return open_release(release, revision=revision)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from art2mus.benchmark.comparable import conditions
@@ -42,6 +42,13 @@ def table7_notes(ours: Sequence[Shown], *, paper: bool) -> list[str]:
             " compared with one another only."
         )
     notes += _of_rows(ours)
+    shown = (
+        (label, found)
+        for _, label, results in ours
+        for column in COLUMNS
+        if (found := column.find(results)) is not None
+    )
+    notes += _of_values(shown)
     return [*notes, PAPER_NOTE] if paper else notes
 
 
@@ -61,7 +68,18 @@ def metric_notes(ours: Sequence[Shown]) -> list[str]:
                 why = f"{found.metric}: {found.details['undefined']}"
                 reasons.setdefault(why, []).append(label)
     notes += [f"Undefined for {', '.join(who)}: {why}." for why, who in reasons.items()]
+    notes += _of_values((label, found) for _, label, one in ours for found in one.results)
     return [*notes, *_of_controls(results)]
+
+
+def _of_values(shown: Iterable[tuple[str, Result]]) -> Iterator[str]:
+    """Say what metrics remark on their own values, each remark once, with the rows it is on."""
+    remarks: dict[tuple[str, str], list[str]] = {}
+    for label, found in shown:
+        if found.value is not None and (said := found.details.get("note")):
+            remarks.setdefault((found.metric, said), []).append(label)
+    for (metric, said), labels in remarks.items():
+        yield f"{metric} of {', '.join(labels)}: {said}."
 
 
 def _others(one: Results) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -159,11 +160,29 @@ def on_gpu(device: Device) -> bool:
     return False
 
 
-def warn(problems: tuple[str, ...]) -> None:
-    """Print lines on standard error."""
+def warn(problems: Sequence[str]) -> None:
+    """Print lines on standard error; of many that differ in a file's name only, the first."""
     console = Console(stderr=True, highlight=False)
-    for problem in problems:
+    for problem in shortened(problems):
         console.print(problem, soft_wrap=True, markup=False)
+
+
+def shortened(problems: Sequence[str], most: int = 10) -> list[str]:
+    """Return lines, of each kind the first ones and how many more there are.
+
+    Args:
+        problems: lines; of one kind are those that agree after their first colon.
+        most: how many of a kind are kept.
+    """
+    kinds: dict[str, list[str]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.partition(": ")[2], []).append(problem)
+    made = []
+    for kind, held in kinds.items():
+        made += held[:most]
+        if len(held) > most:
+            made.append(f"... and {len(held) - most} more: {kind}")
+    return made
 
 
 def line(key: str, text: str) -> None:

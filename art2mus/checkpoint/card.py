@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -44,6 +45,8 @@ def model_card(description: Description, aligner: Mapping[str, Any]) -> str:
         release_on_hub=not is_local(description.release),
         share_alike=_NON_COMMERCIAL in description.licences.values(),
         recipe=_flat(description.recipe),
+        metrics=sorted(description.metrics.items(), key=lambda one: _natural(one[0])),
+        compares_sets=any(name.startswith("fad") for name in description.metrics),
         paper=paper,
     )
 
@@ -54,6 +57,11 @@ def _template(name: str) -> str:
 
 def _public(name: str) -> str:
     return Path(name).name if is_local(name) else name
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts names as people do, `loss@50` before `loss@450`."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -43,6 +43,7 @@ class Description:
         metrics: of the last validation, by name.
         validated: after how many steps that was; 0 where there was none.
         validation_split: which split of the release it was on.
+        validation_artworks: how many of its artworks were taken; 0 where that is not recorded.
         encoder_options: of the encoder, as `VisualEncoder.load` takes them.
     """
 
@@ -66,6 +67,7 @@ class Description:
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
     validated: int = 0
     validation_split: str = ""
+    validation_artworks: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""

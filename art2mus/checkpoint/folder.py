@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import httpx2
 import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -111,7 +112,7 @@ def push_checkpoint(folder: Path | str, repository: str, *, private: bool = Fals
             )
     except HFValidationError as error:
         raise UsageError(f"{repository!r} is no repository's name: give OWNER/NAME") from error
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+    except (OfflineModeIsEnabled, HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise ArtsoundError(
             f"{folder} was not uploaded to {repository} ({reason}): check the network, and log in"

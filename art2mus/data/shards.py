@@ -162,6 +162,10 @@ class _Repository(Shards):
     """A release on the Hub, downloaded file by file or streamed."""
 
     def __init__(self, repository: str, revision: str | None, streaming: bool) -> None:
+        from artsound.models.hub import reach_dataset
+
+        with explained(repository, revision):
+            reach_dataset(repository, _MANIFEST, revision)
         path = _Hub(repository, revision).download(_MANIFEST)
         # The Hub's cache names the folder of a snapshot by its commit.
         commit = path.parent.name
@@ -186,6 +190,8 @@ def open_shards(where: str | Path, revision: str | None, streaming: bool) -> Sha
         if revision is not None:
             raise UsageError(f"{folder} is a folder, which has no revisions: leave `revision` out")
         return _Folder(folder)
+    if "/" not in text:  # as `artsound push` names none, the Hub need not be asked
+        raise _no_release(text)
     return _Repository(text, revision, streaming)
 
 
@@ -203,6 +209,10 @@ def _rank(split: str) -> tuple[int, str]:
     return (_ORDER.index(split) if split in _ORDER else len(_ORDER)), split
 
 
+def _no_release(text: str) -> UsageError:
+    return UsageError(f"{text!r} is neither a folder here nor a repository's name, NAMESPACE/NAME")
+
+
 @contextmanager
 def explained(repository: str, revision: str | None) -> Iterator[None]:
     """Turn what the Hub's client raises into one line with the remedy."""
@@ -212,6 +222,7 @@ def explained(repository: str, revision: str | None) -> Iterator[None]:
         HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -219,9 +230,7 @@ def explained(repository: str, revision: str | None) -> Iterator[None]:
     try:
         yield
     except HFValidationError as error:
-        raise UsageError(
-            f"{repository!r} is neither a folder here nor a repository's name, NAMESPACE/NAME"
-        ) from error
+        raise _no_release(repository) from error
     except RevisionNotFoundError as error:
         raise UsageError(f"{repository} has no revision {revision!r} on the Hub") from error
     except RepositoryNotFoundError as error:
@@ -229,7 +238,12 @@ def explained(repository: str, revision: str | None) -> Iterator[None]:
             f"{repository} is neither a folder here nor a dataset on the Hub that you may read:"
             " check the name; for a private one set HF_TOKEN, or run `hf auth login`"
         ) from error
-    except LocalEntryNotFoundError as error:
+    except (
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        httpx2.ConnectError,
+        httpx2.TimeoutException,
+    ) as error:
         raise ArtsoundError(
             f"{repository} is no folder here, and the Hub cannot be reached: check the path, the"
             " network and HF_HUB_OFFLINE"

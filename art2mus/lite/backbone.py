@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +19,9 @@ from art2mus.lite.codec import PatchCodec
 from art2mus.lite.music import TRACKS, Music, Report, gather
 from art2mus.lite.parts import LATENT_CHANNELS, make_parts
 from art2mus.lite.prior import PriorSettings, pretrain
+from art2mus.lite.state import FILE as STATE
+from art2mus.lite.unfinished import unfinished
 from art2mus.lite.vocoder import GriffinLimVocoder
-from artsound.errors import UsageError
 from artsound.models.pretrained import quiet
 from artsound.threads import limited
 
@@ -65,8 +67,11 @@ def make_toy(
     report: Report | None = None,
     *,
     tracks: int = TRACKS,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train a toy backbone on a release's train split and write it.
+
+    Where it was stopped before, with the same settings and music, its training goes on.
 
     Args:
         release: with audio.
@@ -74,19 +79,23 @@ def make_toy(
         settings: how it is trained.
         report: told what is done, how much of it, and of how much.
         tracks: how many of the split's first it learns from; all are in memory.
+        say: told in a line whether it goes on with what was stopped.
 
     Returns:
         The folder, which `Backbone.open` opens. It appears when it is complete.
 
     Raises:
         UsageError: the folder is there already, or the release is without audio.
-        ArtsoundError: a track is missing or cannot be decoded.
+        ArtsoundError: a track is missing or cannot be decoded, or another command makes the folder
+            now.
     """
-    refuse_existing(out)
-    check_release(release, needs_image=False)
     chosen = settings or PriorSettings()
-    music = gather(release, tracks=tracks, report=report)
-    return train_toy(music, out, chosen, name=release.name, report=report)
+    with unfinished(out) as begun:
+        check_release(release, needs_image=False)
+        music = gather(release, tracks=tracks, report=report)
+        _train(music, begun, chosen, release.name, report, say)
+        begun.rename(out)
+    return out
 
 
 def train_toy(
@@ -98,31 +107,43 @@ def train_toy(
     report: Report | None = None,
 ) -> Path:
     """Train a toy backbone on clips and write it; see `make_toy`."""
-    refuse_existing(out)
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    codec = PatchCodec.fit(music.mels, LATENT_CHANNELS)
-    _write_parts(unfinished, codec, settings.seed)
-    backbone = Backbone.open(unfinished)
-    # So small a network gains nothing from a second thread, and loses much where it must share.
-    with limited(1):
-        losses = pretrain(backbone, _latents(codec, music.mels), music.embeddings, settings, report)
-    for part, file in _TRAINED.items():
-        # The weights alone: a configuration that was read also says where it was read from.
-        save_file(backbone.part(part).state_dict(), unfinished / part / file, {"format": "pt"})
-    made = {**asdict(settings), "clips": len(music), "loss": _last(losses), "release": name}
-    (unfinished / "toy.json").write_text(json.dumps(made, indent=2) + "\n", "utf-8")
-    card = _CARD.format(clips=len(music), release=name or "it was given", steps=settings.steps)
-    (unfinished / "README.md").write_text(card, "utf-8")
-    unfinished.rename(out)
+    with unfinished(out) as begun:
+        _train(music, begun, settings, name, report)
+        begun.rename(out)
     return out
 
 
-def refuse_existing(out: Path) -> None:
-    """Raise UsageError if the folder of a backbone to be made is there already."""
-    if out.exists():
-        raise UsageError(f"{out} exists already: name another folder, or delete it first")
+def _train(
+    music: Music,
+    folder: Path,
+    settings: PriorSettings,
+    name: str,
+    report: Report | None,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Make the backbone in a folder, of which only the state of a stopped training is kept."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != STATE:
+            path.unlink()
+    codec = PatchCodec.fit(music.mels, LATENT_CHANNELS)
+    _write_parts(folder, codec, settings.seed)
+    backbone = Backbone.open(folder)
+    latents = _latents(codec, music.mels)
+    # So small a network gains nothing from a second thread, and loses much where it must share.
+    with limited(1):
+        losses = pretrain(
+            backbone, latents, music.embeddings, settings, report, state=folder / STATE, say=say
+        )
+    for part, file in _TRAINED.items():
+        # The weights alone: a configuration that was read also says where it was read from.
+        save_file(backbone.part(part).state_dict(), folder / part / file, {"format": "pt"})
+    made = {**asdict(settings), "clips": len(music), "loss": _last(losses), "release": name}
+    (folder / "toy.json").write_text(json.dumps(made, indent=2) + "\n", "utf-8")
+    card = _CARD.format(clips=len(music), release=name or "it was given", steps=settings.steps)
+    (folder / "README.md").write_text(card, "utf-8")
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def _write_parts(folder: Path, codec: PatchCodec, seed: int) -> None:

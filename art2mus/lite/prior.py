@@ -9,9 +9,10 @@ aligner has to find its own way from images to tokens, through the frozen prior 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from art2mus.backbone import Backbone
 from art2mus.conditioning import NEGATIVE_PROMPT, PROMPT, Conditioning, PromptEncoder, rollout
 from art2mus.diffusion import add_noise, noise_loss
+from art2mus.lite.state import EVERY, StateFile
 from artsound.errors import UsageError
 
 Report = Callable[[str, int, int], None]
@@ -82,10 +84,14 @@ def pretrain(
     embeddings: Tensor,
     settings: PriorSettings,
     report: Report | None = None,
+    *,
+    state: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[float]:
     """Train a backbone's U-Net and GPT-2, in place, on latents and what they sound like.
 
-    The result is a pure function of the arguments (on one machine and as many threads).
+    The result is a pure function of the arguments (on one machine and as many threads), whether the
+    training ran through or was stopped and went on.
 
     Args:
         backbone: a toy; its other parts stay as they are.
@@ -93,6 +99,9 @@ def pretrain(
         embeddings: of the same clips, [n, E].
         settings: how.
         report: told what is done, how much of it, and of how much.
+        state: a file that is written every `EVERY` steps, and that the training goes on from where
+            an equal one has left it; None to keep none.
+        say: told in a line how that went.
 
     Returns:
         Each step's loss.
@@ -101,11 +110,19 @@ def pretrain(
         torch.manual_seed(settings.seed)
         trained = _Trained(backbone, embeddings, settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    losses = []
-    for step in range(settings.steps):
+    losses: list[float] = []
+    kept = None if state is None else StateFile(state, settings, latents, embeddings)
+    if kept is not None and (found := kept.read()) is not None:
+        losses = trained.restore(found, generator)
+        say(f"going on after step {len(losses):,}")
+    elif kept is not None and kept.path.exists():
+        say("what was begun here is damaged, or of other music or settings: beginning anew")
+    for step in range(len(losses), settings.steps):
         losses.append(trained.step(latents, embeddings, generator))
         if report:
             report("training the toy prior", step + 1, settings.steps)
+        if kept is not None and (step + 1) % EVERY == 0:
+            kept.write(trained.held(losses, generator))
     for part in (backbone.unet, backbone.language_model):
         part.eval().requires_grad_(False)
     return losses
@@ -170,6 +187,26 @@ class _Trained:
         self.optimizer.step()
         self.schedule.step()
         return float(loss.detach())
+
+    def held(self, losses: list[float], generator: torch.Generator) -> dict[str, Any]:
+        """Return what the next step depends on, and the losses so far."""
+        return {
+            "losses": losses,
+            "weights": [weight.detach() for weight in self.weights],
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": generator.get_state(),
+        }
+
+    @torch.no_grad()
+    def restore(self, held: Mapping[str, Any], generator: torch.Generator) -> list[float]:
+        """Become what `held` was taken from; returns its losses."""
+        for weight, saved in zip(self.weights, held["weights"], strict=True):
+            weight.copy_(saved)
+        self.optimizer.load_state_dict(held["optimizer"])
+        self.schedule.load_state_dict(held["schedule"])
+        generator.set_state(held["generator"])
+        return list(held["losses"])
 
     def _with_negative(self, loa: Tensor, dropped: Tensor) -> Conditioning:
         """Return the conditions of a batch, the negative prompt's in the rows that are dropped."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from PIL import Image
 
 from art2mus.data import Release, check_release
-from art2mus.sampling.image_files import decode, is_url, read_bytes
+from art2mus.sampling.image_files import ImageError, decode, is_url, read_bytes
 from artsound.errors import UsageError
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
@@ -61,15 +61,21 @@ class FileInputs:
 
     A folder stands for all images in it and below, in the order of their paths, hidden ones left
     out; a pattern (`*`, `?`, `[...]`, `**`) for what it matches. What is named twice counts once.
+    A bad file of a folder or pattern is left out, and one that is named itself an error.
 
     Args:
         given: what the user named.
         without: files in folders that are not artworks: the pictures of the output's page.
         told: called as images are read.
 
+    Attributes:
+        artworks: what is to be sampled.
+        skipped: a line for each file that was left out: which, and why.
+
     Raises:
         UsageError: there is no such file, no artwork in a folder, or nothing matches a pattern.
-        ImageError: a file is no image, or an address cannot be fetched.
+        ImageError: a file that is named is no image, an address cannot be fetched, or there is
+            nothing but bad files.
     """
 
     def __init__(
@@ -79,22 +85,34 @@ class FileInputs:
         without: Collection[Path] = frozenset(),
         told: Told | None = None,
     ) -> None:
-        sources = list(dict.fromkeys(one for each in given for one in _expand(each, without)))
+        found = {each: _expand(each, without) for each in given}
+        sources = list(dict.fromkeys(one for each in given for one in found[each]))
+        named = {one for each in given if _is_named(each) for one in found[each]}
         if not sources:
             raise UsageError("there are no images: name files, folders, patterns or a release")
         self.artworks: list[Artwork] = []
+        self.skipped: list[str] = []
         self._fetched: dict[str, bytes] = {}
         for done, source in enumerate(sources):
             if told:
                 told(done, len(sources))
-            data = read_bytes(source)
-            decode(data, source)
+            try:
+                data = read_bytes(source)
+                decode(data, source)
+            except ImageError as error:
+                if source in named:
+                    raise
+                self.skipped.append(str(error))
+                continue
             if is_url(source):
                 self._fetched[source] = data
             digest = hashlib.sha256(data).hexdigest()
             self.artworks.append(Artwork(source, _stem(source), digest))
         if told:
             told(len(sources), len(sources))
+        if not self.artworks:
+            more = f" (and {len(self.skipped) - 1} more like it)" if len(self.skipped) > 1 else ""
+            raise ImageError(f"{self.skipped[0]}{more}")
 
     def images(self, wanted: Sequence[Artwork]) -> Iterator[Image.Image]:
         """Yield the images of some of the artworks, RGB, in order."""
@@ -176,6 +194,12 @@ def _expand(given: str, without: Collection[Path]) -> list[str]:
             raise UsageError(f"nothing matches {given} that ends in {', '.join(SUFFIXES)}")
         return found
     return [str(path)]
+
+
+def _is_named(given: str) -> bool:
+    """Say whether what the user gave is one image, and no folder or pattern."""
+    path = Path(given).expanduser()
+    return is_url(given) or not (path.is_dir() or (glob.has_magic(given) and not path.exists()))
 
 
 def _artworks_in(folder: Path, without: Collection[Path]) -> Iterator[Path]:

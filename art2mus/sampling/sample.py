@@ -27,7 +27,7 @@ from art2mus.sampling.provenance import circumstances, source_of
 from art2mus.sampling.records import FORMAT, Item, plan, read_record, sound_of, write_record
 from art2mus.sampling.schedulers import make_scheduler, set_steps
 from art2mus.sampling.scores import check_ranker, score
-from art2mus.sampling.settings import SampleSettings
+from art2mus.sampling.settings import SampleSettings, check_places
 from artsound.atomic import sweep, write_atomically
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.registry import forget
@@ -110,8 +110,7 @@ def sample(
     if not seeds or len(set(seeds)) < len(seeds):
         raise UsageError("give one seed or more, none of them twice")
     seeds_for(seeds, 1, len(seeds))
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: samples are written into a folder")
+    check_places(checkpoint, out)
     if page:
         check_page(out)
     aligner, description = load_checkpoint(checkpoint, revision=revision)

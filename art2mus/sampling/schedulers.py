@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from artsound.errors import UsageError
 
-SCHEDULERS: Final = ("ddim", "dpm-solver++")
+# By name, with the steps that each takes where none are asked for: the paper's 200 with DDIM.
+USUAL_STEPS: Final[Mapping[str, int]] = {"ddim": 200, "dpm-solver++": 25}
+SCHEDULERS: Final = tuple(USUAL_STEPS)
 
 
 def make_scheduler(name: str | None, base: Any) -> Any:
@@ -44,6 +47,12 @@ def make_scheduler(name: str | None, base: Any) -> Any:
     near = difflib.get_close_matches(name, SCHEDULERS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(f"unknown scheduler {name!r}: {hint}there is {', '.join(SCHEDULERS)}")
+
+
+def usual_steps(scheduler: Any) -> int:
+    """Return how many steps a scheduler takes where none are asked for; see `USUAL_STEPS`."""
+    solver = type(scheduler).__name__ == "DPMSolverMultistepScheduler"
+    return USUAL_STEPS["dpm-solver++" if solver else "ddim"]
 
 
 def set_steps(scheduler: Any, steps: int, device: Any) -> Any:

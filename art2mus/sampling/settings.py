@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from art2mus.sampling.loudness import FORMATS, AudioFormat
 from art2mus.sampling.schedulers import SCHEDULERS
 from artsound.errors import UsageError
+from artsound.models.settings import is_local
 
 PRECISIONS: Final = ("float32", "bfloat16")
 SHORTEST_S: Final = 0.1
 LONGEST_S: Final = 600.0  # far beyond what AudioLDM 2 was trained on, and what memory holds
+
+
+def check_places(checkpoint: str | Path, out: Path) -> None:
+    """Refuse a checkpoint that is no folder here and no repository, and a file as the output.
+
+    Raises:
+        UsageError: either is the case.
+    """
+    if is_local(str(checkpoint)) and not Path(checkpoint).expanduser().is_dir():
+        raise UsageError(f"no checkpoint {checkpoint}: no such folder")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: samples are written into a folder")
 
 
 @dataclass(frozen=True)

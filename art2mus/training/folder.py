@@ -29,6 +29,7 @@ from art2mus.aligner import ImageAligner
 from art2mus.checkpoint import Description, save_checkpoint
 from art2mus.checkpoint.files import remove
 from art2mus.training import log, state
+from art2mus.training.early import refuse_file
 from art2mus.training.state import Position
 from artsound.atomic import sweep, write_atomically
 from artsound.errors import UsageError
@@ -52,6 +53,7 @@ class RunFolder:
         self.last = self.training / "last"
         self.music = self.training / "validation"
         self.tensorboard = self.training / "tensorboard"
+        self._seen: int | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -72,13 +74,13 @@ class RunFolder:
             UsageError: there is nothing to resume, or the folder holds something else.
             ArtsoundError: the state is damaged.
         """
-        if self.root.exists() and not self.root.is_dir():
-            raise UsageError(f"{self.root} is a file: --out names a folder")
+        refuse_file(self.root)
         if not self.is_ours:
             self._refuse_files()
         if resume is False:
             return None
         position = state.read_position(self.training)
+        self._seen = position.step if position else 0
         if position is None and resume:
             raise UsageError(f"{self.root} holds no training to resume: leave --resume out")
         return position
@@ -90,7 +92,7 @@ class RunFolder:
         A training that is at its start leaves nothing of one before.
 
         Raises:
-            UsageError: another training holds it.
+            UsageError: another training holds it, or has written to it since it was checked.
         """
         self.training.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.training / _LOCK)
@@ -101,6 +103,7 @@ class RunFolder:
                 f"another training writes to {self.root} now: wait for it, or name another --out"
             ) from error
         try:
+            self._check_unchanged()
             text = json.dumps({"kind": _KIND})
             write_atomically(self.training / _MARK, f"{text}\n".encode())
             sweep(self.training)
@@ -117,6 +120,17 @@ class RunFolder:
     def publish(self, aligner: ImageAligner, description: Description) -> None:
         """Write the checkpoint of the folder itself in place of the one before."""
         save_checkpoint(self.root, aligner, description)
+
+    def _check_unchanged(self) -> None:
+        """Refuse to go on from a state that is not there any more; to begin anew needs none."""
+        if self._seen is None:
+            return
+        now = state.read_position(self.training)
+        if (now.step if now else 0) != self._seen:
+            raise UsageError(
+                f"another training has written to {self.root} meanwhile: run the same command"
+                " again to go on with it, or name another --out"
+            )
 
     def _refuse_files(self) -> None:
         """Refuse a folder with files, hidden ones and those of a beginning aside."""

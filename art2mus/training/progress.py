@@ -18,7 +18,12 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 _LINE_S: Final = 15.0
+_MINUTES_FROM_S: Final = 120.0
 Report = Callable[[str, int, int], None]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= _MINUTES_FROM_S else f"{max(1, seconds):.0f} s"
 
 
 class TrainingProgress:
@@ -70,9 +75,7 @@ class TrainingProgress:
             self._bars.update(self._tasks[what], completed=done, total=total, note=words)
         elif done >= total or now - self._said > _LINE_S:
             self._said = now
-            left = (
-                f"about {(total - done) / rate / 60:.0f} min left" if rate and done < total else ""
-            )
+            left = f"about {_duration((total - done) / rate)} left" if rate and done < total else ""
             line = ", ".join(filter(None, (f"{what}: {done:,} of {total:,}", words, left)))
             self.console.print(line, markup=False, soft_wrap=True)
 

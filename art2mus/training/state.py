@@ -51,6 +51,7 @@ class Position:
         step: finished optimiser steps.
         validated: the step of the last validation that judged as the next will; 0 before the first.
         metrics: what the last validation measured.
+        artworks: on how many artworks it did.
         best: the best validation so far.
         log_bytes: how long the log was.
         seconds: how long the steps have taken, validation and caches aside.
@@ -62,6 +63,7 @@ class Position:
     step: int = 0
     validated: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    artworks: int = 0
     best: Best | None = None
     log_bytes: int = 0
     seconds: float = 0.0

@@ -204,6 +204,7 @@ class Trainer:
         with self._evaluated() as aligner:
             found = self.validate(aligner)
             position.metrics, position.validated = found.metrics, position.step
+            position.artworks = found.artworks
             sign = 1 if found.lower_is_better else -1
             value = found.metrics.get(metric)
             best = position.best
@@ -243,6 +244,7 @@ class Trainer:
             metrics=dict(position.metrics),
             validated=position.validated,
             validation_split=self.settings.validation.split or "",
+            validation_artworks=position.artworks,
         )
 
     def _save(self, log: RunLog) -> None:

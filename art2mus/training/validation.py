@@ -149,11 +149,13 @@ class Validated:
         metrics: by name.
         lower_is_better: of the metric that the best checkpoint goes by.
         undefined: what could not be measured, and why, by the metric's name or `music`.
+        artworks: how many were taken; as many clips of music, where it is generated.
     """
 
     metrics: dict[str, float]
     lower_is_better: bool = True
     undefined: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    artworks: int = 0
 
 
 class Validator:
@@ -221,11 +223,11 @@ class Validator:
         )
         metrics = summary(losses, self.timesteps)
         if not self.settings.generate:
-            return Validated(metrics)
+            return Validated(metrics, artworks=len(self.rows))
         found = self._music(aligner)
         if self.accelerator.is_main_process:
             self._warn(found.undefined)
-        return dataclasses.replace(found, metrics=metrics | found.metrics)
+        return dataclasses.replace(found, metrics=metrics | found.metrics, artworks=len(self.rows))
 
     def _warn(self, undefined: Mapping[str, str]) -> None:
         """Say what could not be measured, and what that means for the best checkpoint."""

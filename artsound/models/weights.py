@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx2
 from filelock import FileLock
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 from artsound.errors import ArtsoundError
 from artsound.models.digests import cache_folder, digest
 from artsound.models.entry import Weights
+from artsound.models.hub import list_files
 
 # What other frameworks load, and what repositories hold beside a model.
 _OTHER: Final = (
@@ -132,7 +133,7 @@ def commit(path: Path) -> str:
 def _from_hub(model: str, weights: Weights, elsewhere: str) -> Path:
     where = f"{weights.repository}, revision {weights.revision or 'main'}"
     try:
-        files = HfApi().list_repo_files(weights.repository, revision=weights.revision or None)
+        files = list_files(weights.repository, weights.revision or None)
         if weights.file and weights.file not in files:
             raise WeightsError(f"{where} has no file {weights.file}: is it the right repository?")
         folder = Path(

@@ -308,6 +308,19 @@ def test_card_says_where_and_when_the_metrics_were_taken(tmp_path: Path) -> None
     assert "It is not recorded after which step they were taken." in card()
 
 
+def test_card_sorts_losses_by_their_steps_and_counts_the_clips(tmp_path: Path) -> None:
+    metrics = {"loss@450": 0.2, "loss@50": 0.1, "loss": 0.15, "fad-lite-musicnn": 9.0}
+    for artworks, said in (
+        (1, "split `test`, 1 artwork. FAD compares that one generated clip with as much"),
+        (4, "split `test`, 4 artworks. FAD compares as many generated clips with as much"),
+    ):
+        told = {"validated": 120, "validation_split": "test", "validation_artworks": artworks}
+        save_checkpoint(tmp_path, _aligner(), _description(metrics=metrics, **told))
+        card = (tmp_path / "README.md").read_text()
+        assert said in card
+        assert 0 < card.index("| loss |") < card.index("| loss@50 |") < card.index("| loss@450 |")
+
+
 def _without(*names: str, at: Path) -> str:
     held = json.loads((at / "art2mus.json").read_text())
     return json.dumps({name: value for name, value in held.items() if name not in names})

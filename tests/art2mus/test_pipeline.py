@@ -456,3 +456,19 @@ def test_wrong_inputs_are_one_line(pipeline: Art2MusPipeline) -> None:
     ):
         with pytest.raises(ArtsoundError, match=message):
             pipeline(**wrong)
+
+
+@pytest.mark.parametrize(("scheduler", "steps"), [(None, 200), ("ddim", 200), ("dpm-solver++", 25)])
+def test_each_scheduler_has_its_usual_number_of_steps(
+    pipeline: Art2MusPipeline, scheduler: str | None, steps: int
+) -> None:
+    taken: list[int] = []
+
+    def told(pipe: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        taken.append(step)
+        return tensors
+
+    options: dict[str, Any] = {"num_inference_steps": None, "guidance_scale": 1.0}
+    options |= {"scheduler": scheduler, "callback_on_step_end": told, "output_type": "latent"}
+    run(pipeline, embeddings(1), **options)
+    assert len(taken) == steps

@@ -416,7 +416,9 @@ def test_command_line(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
     done = run(checkpoint, "dog.png", "--out", tmp_path / "out", "--steps", "1", "--duration",
                "0.32", cwd=pictures)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "made 1 sounds" in done.stdout
+    assert "made 1 sound in" in done.stdout
+    assert "sampling: 1 of 1" in done.stderr
+    assert "\n\n" not in done.stderr
     assert f"open {tmp_path / 'out/index.html'}" in done.stdout
     failures: list[tuple[tuple[str | Path, ...], int, str]] = [
         ((checkpoint, "none.png"), 2, "no such file"),
@@ -428,3 +430,29 @@ def test_command_line(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
         assert failed.returncode == code, failed.stderr
         assert message in failed.stderr
         assert "Traceback" not in failed.stderr
+
+
+def test_a_bad_image_in_a_folder_is_left_out_and_said(
+    checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "art.png").write_bytes((pictures / "dog.png").read_bytes())
+    (mixed / "bad.jpg").write_bytes(b"no image")
+    for several in (mixed, mixed / "*"):
+        inputs = FileInputs([str(several)])
+        assert [artwork.stem for artwork in inputs.artworks] == ["art"]
+        assert len(inputs.skipped) == 1
+        assert "bad.jpg is no image that can be used" in inputs.skipped[0]
+    for named in ([str(mixed / "bad.jpg")], [str(mixed), str(mixed / "bad.jpg")]):
+        with pytest.raises(ArtsoundError, match=r"bad.jpg is no image"):
+            FileInputs(named)
+    done = run(checkpoint, mixed, "--out", tmp_path / "out", "--steps", "1", "--duration", "0.32")
+    assert done.returncode == 1
+    assert (tmp_path / "out/art.wav").is_file()
+    assert "made 1 sound in" in done.stdout
+    assert "bad.jpg is no image that can be used" in done.stderr
+    assert "left out 1 of 2 images" in done.stderr.splitlines()[-1]
+    (mixed / "art.png").unlink()
+    with pytest.raises(ArtsoundError, match=r"bad.jpg is no image"):
+        FileInputs([str(mixed)])

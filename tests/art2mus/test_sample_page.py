@@ -205,3 +205,14 @@ def test_in_a_browser_from_disk(chromium: Browser, tmp_path: Path, width: int) -
     assert asked
     assert all(url.startswith(root) for url in asked)
     assert chromium.logs() == []
+
+
+def test_the_page_says_what_a_score_is(tmp_path: Path) -> None:
+    page = write_samples(tmp_path / "out")
+    said = " ".join(page.read_text().split())
+    assert "the cosine of their embeddings in the space of the model that is named with it" in said
+    assert "<b>lite-conse</b> is a small stand-in for ImageBind" in said
+    for path in page.parent.glob("*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "scores": {}}))
+    write_page(page.parent, PagePictures(page.parent), lambda *_: None)
+    assert "A score says" not in page.read_text()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
 from art2mus.aligner import ImageAligner
 from art2mus.backbone import Backbone
 from art2mus.checkpoint import load_checkpoint
 from art2mus.train import train
+from art2mus.training.folder import RunFolder
 from art2mus.training.frozen import Watch, check_only_learns
 from art2mus.training.log import check_tracker
 from art2mus.training.progress import TrainingProgress
@@ -224,6 +229,36 @@ def test_two_trainings_do_not_share_a_folder(ground: Ground, tmp_path: Path) -> 
     train(ground.release, tmp_path, settings, cache=ground.cache, progress=Second(quiet=True))
     assert len(refused) == 1
     assert [entry["step"] for entry in entries(tmp_path)] == [1, 2]
+
+
+def test_a_state_that_another_training_has_replaced_is_not_gone_on_from(
+    trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(trained, out)
+    folder = RunFolder(out)
+    position = folder.check(resume=None)
+    assert position is not None
+    (out / "training/state.safetensors").unlink()  # as by --restart, between the look and the lock
+    with (
+        pytest.raises(UsageError, match=r"another training has written to .* meanwhile"),
+        folder.taken(position),
+    ):
+        pass
+    assert (out / "art2mus.json").is_file()
+
+
+def test_what_is_said_to_be_left_has_a_unit_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("art2mus.training.progress._LINE_S", 0.0)
+    said = io.StringIO()
+    with TrainingProgress(console=Console(file=said, width=200)) as progress:
+        progress("train", 0, 10)
+        time.sleep(0.02)
+        progress("train", 5, 10)
+        progress("train", 5, 10**7)
+    few, many = said.getvalue().splitlines()[-2:]
+    assert re.search(r"train: 5 of 10, .*, about 1 s left$", few)
+    assert re.search(r"about \d+ min left$", many)
 
 
 def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_an_undefined_best_is_said(
     with caplog.at_level(logging.WARNING):
         done = train(silent.release, tmp_path / "out", settings, cache=silent.cache)
     assert done.best is None
-    assert "spectrum-kl is not measured: 1 clips are silent" in caplog.text
+    assert "spectrum-kl is not measured: 1 clip is silent" in caplog.text
     assert "the best checkpoint goes by spectrum-kl: this one cannot be the best" in caplog.text
 
 

@@ -25,6 +25,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.timeout(900)  # it builds the sample, and draws an image for each caption
 def test_tables_of_the_sample(built: Workspace, tmp_path: Path) -> None:
     model = write_tiny_stable_diffusion_3(tmp_path / "sd3")
     out = tmp_path / "out"

@@ -105,9 +105,9 @@ def measure(
     }
     if found.rank_deficient:
         details["note"] = (
-            f"fewer frames than the {a.dimension} dimensions need for a covariance of full rank:"
-            " the value is exact for these frames and biased upwards as an estimate; compare only"
-            " sets of equal size"
+            f"{min(a.count, b.count)} frames are too few for a covariance of full rank in"
+            f" {a.dimension} dimensions: the value is exact for these frames and biased upwards as"
+            " an estimate; compare only sets of equal size"
         )
 
     def resampled(times: NDArray[np.int64]) -> float:

@@ -100,13 +100,7 @@ def choose(suite: str | Sequence[str]) -> list[Chosen]:
 
 def names() -> list[str]:
     """Return every name that `choose` takes in a list."""
-    found = []
-    for metric in METRICS.values():
-        if metric.feature == "spectrum":
-            found.append(metric.name)
-        else:
-            found.extend(f"{metric.name}-{name}" for name in EMBEDDERS if _fits(metric, name))
-    return found
+    return [name for metric in METRICS.values() for name in _named(metric)]
 
 
 def _chosen(name: str) -> Chosen:
@@ -116,8 +110,28 @@ def _chosen(name: str) -> Chosen:
         embedder = name.removeprefix(f"{family}-")
         if embedder != name and embedder in EMBEDDERS and _fits(METRICS[family], embedder):
             return Chosen(name, METRICS[family], embedder)
-    known = names()
-    raise UsageError(f"unknown metric {name!r}: {_near(name, known)}there is {', '.join(known)}")
+    raise UsageError(
+        f"unknown metric {name!r}: {_meant(name)}`art2mus benchmark metrics --names` lists all"
+    )
+
+
+def _meant(name: str) -> str:
+    """Ask for the name that may have been meant, or for one of those of its family."""
+    near = [] if name in METRICS else difflib.get_close_matches(name, names(), n=1)
+    if near:
+        return f"did you mean {near[0]!r}? "
+    families = difflib.get_close_matches(name, METRICS, n=1) or [
+        family for family in METRICS if family.startswith(f"{name}-")
+    ]
+    of_them = [one for family in families for one in _named(METRICS[family])]
+    return f"did you mean one of {', '.join(of_them)}? " if of_them else ""
+
+
+def _named(metric: Metric) -> list[str]:
+    """Return the names of a metric on each embedder that it can rest on."""
+    if metric.feature == "spectrum":
+        return [metric.name]
+    return [f"{metric.name}-{name}" for name in EMBEDDERS if _fits(metric, name)]
 
 
 def _fits(metric: Metric, embedder: str) -> bool:

@@ -74,7 +74,8 @@ def measure(
     items = spectrum_kl(np.stack(list(reference)), np.stack(list(generated)))
     without = int(np.isnan(items).sum())
     if without:
-        return undefined(f"{without} clips are silent: they have no spectrum", silent=without)
+        who = "1 clip is" if without == 1 else f"{without} clips are"
+        return undefined(f"{who} silent, and silence has no spectrum", silent=without)
     return mean_of(items, random)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from art2mus.benchmark.models.base import Precision, Settings, Sound, Task, sound_of
 from art2mus.benchmark.models.torch_parts import precision_of
+from artsound.errors import UsageError
 
 if TYPE_CHECKING:
     from art2mus.aligner import ImageAligner
@@ -49,11 +51,20 @@ class Art2Mus:
 
     Args:
         settings: see there.
+
+    Raises:
+        UsageError: the checkpoint is neither a folder nor called as repositories are.
     """
 
     settings_class = Art2MusSettings
 
     def __init__(self, settings: Art2MusSettings) -> None:
+        wanted = settings.checkpoint
+        if "/" not in wanted and not Path(wanted).expanduser().is_dir():
+            raise UsageError(
+                f"art2mus:{wanted}: there is no folder {wanted!r}, and a repository is called"
+                " owner/name: give the folder that `art2mus train --out` wrote"
+            )
         self.settings = settings
         self._aligner: ImageAligner
         self._description: Description

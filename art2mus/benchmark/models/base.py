@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _MOST_CHANNELS: Final = 8
+# Models overshoot full scale by some decibels; beyond this, samples were not scaled to it.
+_LOUDEST: Final = 8.0
+# What integers of WAV files are called in NumPy: their middle and their full scale.
+_PCM: Final[Mapping[str, tuple[float, float]]] = {
+    "uint8": (128.0, 128.0),
+    "int16": (0.0, 2.0**15),
+    "int32": (0.0, 2.0**31),
+}
 
 
 class Settings(BaseModel):
@@ -109,22 +117,17 @@ def sound_of(
     """Check what a model returned for one item.
 
     Args:
-        samples: a NumPy array or a tensor of shape (samples,) or (channels, samples).
+        samples: a NumPy array or a tensor of shape (samples,) or (channels, samples): floats with
+            full scale 1, or uint8, int16 or int32 as WAV files hold them, which are brought to it.
         sample_rate: in Hz.
         where: which model and pair, for errors.
         notes: see `Sound`.
 
     Raises:
-        ArtsoundError: it is no sound of a second or more, or some samples are not finite.
+        ArtsoundError: it is no sound of a second or more, some samples are not finite, or they are
+            of no such scale.
     """
-    if hasattr(samples, "detach"):
-        samples = samples.detach().cpu().float()
-    try:
-        made = np.atleast_2d(np.asarray(samples, np.float32))
-    except (TypeError, ValueError) as error:
-        raise ArtsoundError(
-            f"{where} is no sound ({error}): return an array of samples for each image"
-        ) from error
+    made = np.atleast_2d(_floats(samples, where))
     if made.ndim != 2 or not 1 <= made.shape[0] <= _MOST_CHANNELS:
         raise ArtsoundError(
             f"{where} has shape {np.shape(samples)}: return (samples,) or (channels, samples)"
@@ -137,7 +140,35 @@ def sound_of(
         raise ArtsoundError(
             f"{where} lasts {made.shape[1] / sample_rate:.2f} s: pieces of 1 s or more count"
         )
+    peak = float(np.abs(made).max())
+    if peak > _LOUDEST:
+        raise ArtsoundError(
+            f"{where} has a peak of {peak:.6g}, and full scale is 1: divide 16-bit samples by"
+            " 32768, or return them as int16"
+        )
     return Sound(np.ascontiguousarray(made), sample_rate, notes or {})
+
+
+def _floats(samples: Any, where: str) -> NDArray[np.float32]:
+    """Return samples as floats with full scale 1, of any shape."""
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = samples.float() if samples.is_floating_point() else samples.numpy()
+    try:
+        given = np.asarray(samples)
+        if given.dtype.kind not in "iubc":
+            return np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ArtsoundError(
+            f"{where} is no sound ({error}): return an array of samples for each image"
+        ) from error
+    if given.dtype.name not in _PCM:
+        raise ArtsoundError(
+            f"{where} is of {given.dtype}, whose full scale nobody knows: return floats with full"
+            " scale 1, or int16"
+        )
+    middle, full = _PCM[given.dtype.name]
+    return ((given.astype(np.float64) - middle) / full).astype(np.float32)
 
 
 def public_name(checkpoint: str) -> str:

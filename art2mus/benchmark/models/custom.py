@@ -10,10 +10,11 @@
             return [self.network(image, seconds, seed) for image, seed in zip(images, seeds)]
 
 `images` are Pillow images in RGB, `seeds` integers, one each; a waveform is an array or a tensor of
-shape (samples,) or (channels, samples), full scale 1, at `sample_rate`, which may also be set by
-`load`. A dictionary `about` (encoder, tokens, training_hours, license, weights, ...) goes into the
-results. `--set key=value` becomes an argument of the constructor: a number or true/false where it
-is written as in JSON, else a text.
+shape (samples,) or (channels, samples), of floats with full scale 1 or of int16, int32 or uint8 as
+WAV files hold them, at `sample_rate`, which may also be set by `load`. A dictionary `about`
+(encoder, tokens, training_hours, license, weights, ...) goes into the results. `--set key=value`
+becomes an argument of the constructor: a number or true/false where it is written as in JSON, else
+a text. What the class raises is shown as one line that names it and its place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from art2mus.benchmark.models.base import Sound, Task, sound_of
+from art2mus.benchmark.models.faults import blamed
 from artsound.errors import ArtsoundError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Custom:
 
     Raises:
         UsageError: there is no such module or class, or it lacks a method; names what is missing.
+        ArtsoundError: the module raises something while it is imported.
     """
 
     def __init__(self, target: str, options: Mapping[str, str]) -> None:
@@ -52,13 +55,18 @@ class Custom:
         self._class = _import(target)
         self._options = {name: _value(text) for name, text in options.items()}
         _check(target, self._class, self._options)
+        self._source = inspect.getsourcefile(self._class)
         self._made: Any = None
 
     def open(self, task: Task) -> Mapping[str, Any]:
-        """Return what tells this model from another: its name, its source and its options."""
-        source = inspect.getsourcefile(self._class)
-        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
-        self._made = self._class(**self._options)
+        """Return what tells this model from another: its name, its source and its options.
+
+        Raises:
+            ArtsoundError: the class raises something while it is made.
+        """
+        digest = hashlib.sha256(Path(self._source).read_bytes()).hexdigest() if self._source else ""
+        with blamed(f"{self.target}()", self._source):
+            self._made = self._class(**self._options)
         return {"class": self.target, "source_sha256": digest, "options": self._options}
 
     def about(self) -> Mapping[str, Any]:
@@ -67,7 +75,8 @@ class Custom:
         Raises:
             UsageError: it is not.
         """
-        found = getattr(self._made, "about", {})
+        with blamed(f"{self.target}.about", self._source):
+            found = getattr(self._made, "about", {})
         try:
             return dict(json.loads(json.dumps(found)))
         except (TypeError, ValueError) as error:
@@ -77,10 +86,12 @@ class Custom:
         """Load it.
 
         Raises:
+            ArtsoundError: it raises something.
             UsageError: it has no sample rate then.
         """
-        self._made.load()
-        rate = getattr(self._made, "sample_rate", None)
+        with blamed(f"{self.target}.load", self._source):
+            self._made.load()
+            rate = getattr(self._made, "sample_rate", None)
         if not isinstance(rate, int) or rate < 1:
             raise UsageError(
                 f"{self.target} has no sample_rate: set it to Hz, an integer, in the class or by"
@@ -93,12 +104,15 @@ class Custom:
         """Generate from the artworks.
 
         Raises:
-            ArtsoundError: it returns another number of waveforms, or what is none.
+            ArtsoundError: it raises something, or returns another number of waveforms, or what is
+                none.
         """
-        made = self._made.generate([item.image() for item in items], seconds, list(seeds))
-        count = len(made) if hasattr(made, "__len__") else -1
-        if count != len(items):
-            got = f"{count} waveforms" if count >= 0 else f"a {type(made).__name__}"
+        images = [item.image() for item in items]
+        with blamed(f"{self.target}.generate", self._source):
+            returned = self._made.generate(images, seconds, list(seeds))
+            made = list(returned) if hasattr(returned, "__len__") else None
+        if made is None or len(made) != len(items):
+            got = f"a {type(returned).__name__}" if made is None else f"{len(made)} waveforms"
             raise ArtsoundError(
                 f"{self.target}: generate returned {got} for {len(items)} images: return a list"
                 " with one each"
@@ -112,11 +126,14 @@ class Custom:
 
 def _import(target: str) -> Any:
     name, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"{target}: {name!r} is no module's name: write module:Class")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = importlib.import_module(name)
+        with blamed(f"import {name}", passing=(ImportError,)):
+            module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise UsageError(f"{name} cannot be imported: {error}: install what it needs") from None
@@ -124,7 +141,7 @@ def _import(target: str) -> Any:
             f"no module {name!r} for the model {target}: it lies neither in {here} nor among the"
             " installed packages"
         ) from None
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
         raise UsageError(f"{name} cannot be imported: {error}") from error
     found = getattr(module, attribute, None)
     if not inspect.isclass(found):

@@ -133,6 +133,7 @@ def write_page(
         sounds=len(records),
         toy=[one.title for one in shown if one.toy],
         models=_models(records),
+        scored_by=sorted({name for record in records.values() for name in record["scores"]}),
         folder=PAGE,
         width=WIDTH,
         height=HEIGHT,

@@ -194,7 +194,32 @@ def test_silence_is_named(release: Release, truth: dict[str, Path], tmp_path: Pa
     results = assess(truth | {first: silent}, release, "train", suite=["spectrum-kl"])
     assert results.predictions.silent == [first]
     assert results.results[0].value is None
-    assert "1 clips are silent" in results.results[0].details["undefined"]
+    assert "1 clip is silent" in results.results[0].details["undefined"]
+
+
+def test_silence_can_be_skipped(
+    release: Release, truth: dict[str, Path], cache: Path, tmp_path: Path
+) -> None:
+    silent = write(tmp_path / "silent.wav", np.zeros((1, 80_000)), 16_000)
+    first, *others = truth
+    rotated = {name: truth[others[place - 1]] for place, name in enumerate(others)}
+    results = assess(
+        rotated | {first: silent}, release, "train", suite=CHEAP, cache=cache, skip_silent=True
+    )
+    few = assess(rotated, release, "train", suite=["spectrum-kl"], cache=cache, partial=True)
+    found = results.result("spectrum-kl")
+    assert found is not None
+    assert found.items == few.results[0].items
+    assert (found.value, found.n) == (few.results[0].value, 3)
+    assert found.details["note"].startswith("without 1 of 4 pairs, a clip of which is silent")
+    assert results.partial
+    # Every other metric is defined for silence, and counts it.
+    assert {one.n for one in results.results if one.metric != "spectrum-kl"} == {4}
+    mute = dict.fromkeys(truth, silent)
+    (none,) = evaluate(mute, release, "train", suite=["spectrum-kl"], cache=cache)
+    assert "4 clips are silent" in none.details["undefined"]
+    whole = assess(mute, release, "train", suite=["spectrum-kl"], cache=cache, skip_silent=True)
+    assert (whole.results[0].value, whole.partial) == (None, False)
 
 
 def test_results_are_written_and_read(

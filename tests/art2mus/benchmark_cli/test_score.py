@@ -13,6 +13,7 @@ import soundfile
 from art2mus.benchmark import inspection
 from art2mus.benchmark.clips import read_clip
 from art2mus.benchmark.inspection import inspect
+from art2mus.benchmark.leaderboard import leaderboard
 from art2mus.benchmark.models.base import Sound
 from art2mus.benchmark.models.registry import make
 from art2mus.benchmark.predictions import PredictionsError, encode, find
@@ -20,6 +21,7 @@ from art2mus.benchmark.results import Results, read_results
 from art2mus.benchmark.run import RunSettings, run
 from art2mus.benchmark.score import ScoreSettings, score
 from art2mus.benchmark.store import FeatureStore
+from art2mus.benchmark.terminal import shortened
 from art2mus.data import Release, open_release
 from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.benchmark_cli.parts import (
@@ -152,6 +154,43 @@ def test_all_problems_at_once(release: Release, tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match=r"6 things are wrong for release train") as error:
         scored(folder, release)
     assert len(error.value.problems) == 6
+
+
+def test_one_silent_clip_does_not_void_a_metric_for_all(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "mine")
+    whole, _ = scored(folder, release)
+    silent(folder / f"{pair_id(1)}.wav")
+    results, problems = scored(folder, release, partial=True)
+    assert problems == (f"{pair_id(1)}.wav: silent",)
+    (found,), (before,) = results.results, whole.results
+    assert before.items is not None
+    items = {name: one for name, one in before.items.items() if name != pair_id(1)}
+    assert found.items == items
+    assert found.value == pytest.approx(np.mean(list(items.values())))
+    notes = leaderboard({"mine": results})[1].notes
+    assert any("spectrum-kl of mine (partial): without 1 of 5 pairs" in note for note in notes)
+
+
+def test_the_wrong_split_is_named_at_once(release: Release, tmp_path: Path) -> None:
+    folder = write_tones(tmp_path / "mine")
+    for partial in (False, True):
+        wanted = ScoreSettings(
+            "test", ("fad-vggish",), partial=partial
+        )  # weights that are not here
+        with pytest.raises(UsageError) as error:
+            score(folder, release, wanted)
+        assert str(error.value) == (
+            f"{folder}: 5 of its 5 files are of release's split train, and none of test:"
+            " give --split train"
+        )
+
+
+def test_many_lines_of_a_kind_are_shortened() -> None:
+    gaps = [f"p{number}: no prediction" for number in range(26)]
+    others = ["extra.wav: no such pair in the split", "p3.wav: silent"]
+    made = shortened([*gaps, *others])
+    assert made == [*gaps[:10], "... and 16 more: no prediction", *others]
+    assert shortened(others) == others
 
 
 def test_nothing_to_score(release: Release, tmp_path: Path) -> None:
@@ -342,6 +381,9 @@ def test_the_command_line(release: Release, tmp_path: Path) -> None:
         f"{pair_id(2)}.wav: silent",
     ]
     assert "2 things are wrong" in wrong.stderr
+    folder = benchmark("score", "mine", "release", *common, "--out", ".", cwd=tmp_path)
+    assert folder.returncode == 2
+    assert "--out . is a folder: name the file, as in results.json" in folder.stderr
     suite = benchmark("score", "mine", "release", "--suite", "papr", cwd=tmp_path)
     assert suite.returncode == 2
     assert "did you mean 'paper'" in suite.stderr

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from art2mus.benchmark.comparable import check_comparable, conditions
 from art2mus.benchmark.compare import compare, comparison_table, holm, paired_bootstrap
-from art2mus.benchmark.leaderboard import csv_tables, leaderboard, number
+from art2mus.benchmark.in_full import comparison_in_full, csv_tables
+from art2mus.benchmark.leaderboard import leaderboard, number
 from art2mus.benchmark.results import Results, read_results, write_results
 from artsound.errors import UsageError
 from tests.art2mus.benchmark_cli.parts import benchmark
@@ -150,6 +151,36 @@ def test_csv_has_every_number_in_full_and_its_conditions() -> None:
         "3",
     )
     assert (score["Interval over"], score["File"]) == ("the pairs", "a.json")
+
+
+def test_the_papers_rows_stand_apart() -> None:
+    named = {"a.json": results("Mine", VALUES), "b.json": results("Other", VALUES)}
+    table = leaderboard(named)[0]
+    assert table.rows[0][2:5] == ("-", "-", "-")  # what is not known, as in the paper's rows
+    latex = table.latex().splitlines()
+    rules = [place for place, line in enumerate(latex) if line == r"\midrule"]
+    assert [latex[place + 1].split(" & ")[0] for place in rules] == ["ours", "paper"]
+    lines = [line for line in table.markdown().splitlines() if line.startswith("|")]
+    assert [line.split("|")[1].strip() for line in lines[2:6]] == ["ours", "ours", "", "paper"]
+    assert lines[4].replace("|", "").strip() == ""
+    assert table.rich().row_count == len(table.rows) + 1
+    alone = leaderboard(named, paper=False)[0]
+    assert alone.latex().count(r"\midrule") == 1
+    assert alone.rich().row_count == 2
+
+
+def test_what_metrics_remark_is_under_both_tables() -> None:
+    said = "140 frames are too few"
+    mine = results("Mine", VALUES)
+    noted = mine.results[1].model_copy(update={"details": {"note": said}})
+    mine = mine.model_copy(update={"results": [mine.results[0], noted, *mine.results[2:]]})
+    named = {"a.json": mine, "b.json": mine.model_copy(update={"model": "Other"})}
+    for table in leaderboard(named):
+        assert f"fad-vggish of Mine, Other: {said}." in table.notes
+    first, metrics = (rows_of(one.csv()) for one in csv_tables({"a.json": mine}))
+    assert said in first[0]["Notes"]
+    assert [row["Note"] for row in metrics] == ["", said, "", "", ""]
+    assert said not in " ".join(leaderboard({"b.json": results("Other", VALUES)})[0].notes)
 
 
 def test_rows_of_equal_names_are_told_apart() -> None:
@@ -298,6 +329,22 @@ def test_a_real_difference_is_told_from_noise() -> None:
     assert "3 pairs are few" in comparison_table(nothing).notes[-1]
 
 
+def test_a_comparison_as_csv_has_numbers_in_full() -> None:
+    one, other = results("A", [0.1, 0.2, 0.4]), results("B", [0.3, 0.3, 0.1])
+    found = compare(one, other)
+    rows = rows_of(comparison_in_full(found, one, other, ("a.json", "b.json")).csv())
+    assert [row["Metric"] for row in rows] == [each.metric for each in found.differences]
+    for row, each in zip(rows, found.differences, strict=True):
+        names = ("First value", "Second value", "Difference", "Low", "High", "p", "p (Holm)")
+        numbers = (each.first, each.second, each.difference, *each.interval, each.p, each.p_holm)
+        assert tuple(float(row[name]) for name in names) == numbers
+    row = rows[0]
+    assert (row["First"], row["Second"], row["More than noise"], row["Items"]) == (
+        *("A", "B", "no", "3"),
+    )
+    assert (row["Split"], row["Suite"], row["First file"]) == ("test", "lite", "a.json")
+
+
 def test_swapping_the_two_only_turns_signs() -> None:
     a, b = results("A", [0.1, 0.5, 0.3, 0.9]), results("B", [0.2, 0.4, 0.1, 0.3])
     for one, other in zip(compare(a, b).differences, compare(b, a).differences, strict=True):
@@ -353,6 +400,10 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert twice.stdout.count("| ours |") == 1  # one file is one row
     printed = benchmark("table", "a.json", "--format", "csv", cwd=tmp_path)
     assert len(rows_of(printed.stdout)) == 6
+    written = benchmark("compare", "a.json", "b.json", "--out", "c.csv", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    (first, *_) = rows_of((tmp_path / "c.csv").read_text())
+    assert float(first["Low"]) <= float(first["Difference"]) <= float(first["High"])
     compared = benchmark("compare", "a.json", "b.json", cwd=tmp_path)
     assert compared.returncode == 0
     assert "More than noise" in compared.stdout

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,9 @@ from art2mus.lite.backbone import make_toy, train_toy
 from art2mus.lite.music import gather, whole_clips
 from art2mus.lite.parts import HIDDEN, TEXT, make_parts
 from art2mus.lite.prior import PriorSettings, pretrain
-from artsound.errors import UsageError
+from art2mus.lite.state import EVERY, StateFile
+from art2mus.lite.state import FILE as STATE
+from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.lite.made_up import made_up_music
 from tests.tiny_release import write_tiny_release
 
@@ -45,6 +51,75 @@ def test_the_same_seed_gives_the_same_bytes(toy: Path, tmp_path: Path) -> None:
         _digests(other)["unet/diffusion_pytorch_model.safetensors"]
         != (_digests(toy)["unet/diffusion_pytorch_model.safetensors"])
     )
+
+
+class _Stopped(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    music, settings = made_up_music(), PriorSettings(steps=EVERY + 3, batch=1, frames=8)
+    whole = train_toy(music, tmp_path / "whole", settings)
+
+    def stops(what: str, done: int, total: int) -> None:
+        if done == EVERY + 2:
+            raise _Stopped
+
+    out = tmp_path / "out"
+    with pytest.raises(_Stopped):
+        train_toy(music, out, settings, report=stops)
+    assert not out.exists()
+    assert (tmp_path / ".out.unfinished" / STATE).is_file()
+    seen: list[int] = []
+    train_toy(music, out, settings, report=lambda what, done, total: seen.append(done))
+    assert seen == [EVERY + 1, EVERY + 2, EVERY + 3]
+    assert _digests(out) == _digests(whole)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_state_of_something_else_or_a_damaged_one_is_not_gone_on_from(
+    toy: Path, tmp_path: Path
+) -> None:
+    music = made_up_music()
+    latents, other = torch.zeros(2, 8, 16, 16), torch.ones(2, 8, 16, 16)
+    path = tmp_path / STATE
+    StateFile(path, QUICK, latents, latents).write({"losses": [1.0]})
+    assert StateFile(path, QUICK, latents, latents).read() is not None
+    assert StateFile(path, QUICK, latents, other).read() is None
+    assert StateFile(path, PriorSettings(3, 2, 16), latents, latents).read() is None
+    unfinished = tmp_path / ".out.unfinished"
+    for content in (b"damaged", pickle.dumps({"identity": tmp_path}, protocol=2)):
+        (unfinished / "unet").mkdir(parents=True)  # half of a part
+        (unfinished / STATE).write_bytes(content)
+        out = train_toy(music, tmp_path / "out", QUICK)
+        assert _digests(out) == _digests(toy)
+        shutil.rmtree(out)
+
+
+def test_two_commands_do_not_share_a_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = (
+        "import sys; from pathlib import Path; from art2mus.lite.unfinished import unfinished\n"
+        "with unfinished(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'state.pt').write_text('kept'); print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(out)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(ArtsoundError, match="another `art2mus toy` is making") as error:
+        train_toy(made_up_music(), out, QUICK)
+    assert "\n" not in str(error.value)
+    assert (tmp_path / ".out.unfinished" / "state.pt").read_text() == "kept"
+    holder.kill()
+    holder.communicate()
+    train_toy(made_up_music(), out, QUICK)  # who was killed has let go
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_it_opens_as_a_backbone_and_says_that_it_is_a_toy(toy: Path) -> None:
