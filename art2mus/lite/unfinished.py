@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from artsound.errors import ArtsoundError, UsageError
+from art2mus.holding import held
+from artsound.errors import UsageError
 
 
 def refuse_existing(out: Path) -> None:
@@ -33,26 +32,14 @@ def unfinished(out: Path) -> Iterator[Path]:
         ArtsoundError: another command makes it now, or the folder cannot be written to.
     """
     refuse_existing(out)
-    place = out.with_name(f".{out.name}.lock")
     folder = out.with_name(f".{out.name}.unfinished")
-    lock = FileLock(place)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ArtsoundError(
-            f"another `art2mus toy` is making {out}: wait for it, or give another --out"
-        ) from error
-    except OSError as error:
-        raise ArtsoundError(
-            f"cannot write to {out.parent} ({error.strerror or error}): give another --out"
-        ) from error
-    try:
+    lock = out.with_name(f".{out.name}.lock")
+    with held(lock, "art2mus toy", f"is making {out}"):
         refuse_existing(out)  # it may have been finished meanwhile
         folder.mkdir(exist_ok=True)
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):  # it is finished and gone, or there is work in it
-            folder.rmdir()
-        place.unlink(missing_ok=True)
-        lock.release()
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):  # it is finished and gone, or there is work in it
+                folder.rmdir()
+            lock.unlink(missing_ok=True)

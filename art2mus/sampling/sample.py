@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from art2mus.checkpoint import Description, load_checkpoint
+from art2mus.holding import held
 from art2mus.pipeline import Art2MusPipeline
-from art2mus.sampling.alone import alone_in
 from art2mus.sampling.embeddings import Seeing
 from art2mus.sampling.inputs import Inputs, in_batches
 from art2mus.sampling.loudness import AudioFormat, encode
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from art2mus.aligner import ImageAligner
     from art2mus.backbone import Backbone
 
+LOCK: Final = ".art2mus-sample.lock"
 # Called with (what, done, total).
 Progress = Callable[[str, int, int], None]
 
@@ -128,7 +129,7 @@ def sample(
         "prompt": description.prompt,
         "negative_prompt": _negative(settings, description),
     }
-    with alone_in(out):
+    with held(out / LOCK, "art2mus sample", f"is writing into {out}"):
         source = source_of(checkpoint, aligner, description, opened)
         identity = {"checkpoint": source, "settings": shaping}
         sweep(out)

@@ -23,11 +23,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from art2mus.aligner import ImageAligner
 from art2mus.checkpoint import Description, save_checkpoint
 from art2mus.checkpoint.files import remove
+from art2mus.holding import held
 from art2mus.training import log, state
 from art2mus.training.early import refuse_file
 from art2mus.training.state import Position
@@ -92,17 +91,10 @@ class RunFolder:
         A training that is at its start leaves nothing of one before.
 
         Raises:
-            UsageError: another training holds it, or has written to it since it was checked.
+            ArtsoundError: another training holds it, or it cannot be written to.
+            UsageError: another training has written to it since it was checked.
         """
-        self.training.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.training / _LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise UsageError(
-                f"another training writes to {self.root} now: wait for it, or name another --out"
-            ) from error
-        try:
+        with held(self.training / _LOCK, "art2mus train", f"is writing into {self.root}"):
             self._check_unchanged()
             text = json.dumps({"kind": _KIND})
             write_atomically(self.training / _MARK, f"{text}\n".encode())
@@ -110,8 +102,6 @@ class RunFolder:
             if not position.step:
                 self._clear()
             yield
-        finally:
-            lock.release()
 
     def write_last(self, aligner: ImageAligner, description: Description) -> None:
         """Write the last checkpoint in place of the one before."""

@@ -18,12 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from art2mus.sampling.alone import LOCK
 from art2mus.sampling.inputs import SUFFIXES, Artwork, FileInputs, ReleaseInputs, safe_name
 from art2mus.sampling.loudness import encode
 from art2mus.sampling.page.own import OwnFiles
 from art2mus.sampling.records import FORMAT, plan
-from art2mus.sampling.sample import sample
+from art2mus.sampling.sample import LOCK, sample
 from art2mus.sampling.settings import SampleSettings
 from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.tiny_backbone import write_tiny_backbone

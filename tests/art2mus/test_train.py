@@ -222,7 +222,9 @@ def test_two_trainings_do_not_share_a_folder(ground: Ground, tmp_path: Path) -> 
     class Second(TrainingProgress):
         def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
             if what == "train" and done == 1:
-                with pytest.raises(UsageError, match="another training writes to") as caught:
+                with pytest.raises(
+                    ArtsoundError, match="another `art2mus train` is writing into"
+                ) as caught:
                     train(ground.release, tmp_path, settings, cache=ground.cache)
                 refused.append(caught.value)
 
