@@ -194,9 +194,11 @@ def _release_with_kills(workspace: Workspace, out: Path, kills: int) -> None:
         process = _start_release(workspace, out)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(generator.uniform(0, seconds))
-        if _kill(process):
+        if _kill(process) and not out.exists():
             killed += 1
-        else:  # it was quicker than the first
+        else:  # it appears at once, and whole, though its command may have been killed after that
+            whole = contents(workspace.root, out.with_name("trial"))
+            assert different(whole, contents(workspace.root, out)) == []
             shutil.rmtree(out)
     assert not _start_release(workspace, out).wait()
 
