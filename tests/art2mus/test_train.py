@@ -313,9 +313,8 @@ def test_the_last_checkpoint_says_when_its_metrics_were_taken(
     card = (tmp_path / "training/last/README.md").read_text()
     assert "Taken after step 4: these weights are of step 6" in card
     assert "on the release's split `test`" in card
-    assert (
-        "Taken after step 4; on the release's split `test`." in (tmp_path / "README.md").read_text()
-    )
+    published = (tmp_path / "README.md").read_text()
+    assert "Taken after step 4; on the release's split `test`, 1 artwork." in published
 
 
 def test_without_a_best_the_last_is_published(
