@@ -112,7 +112,7 @@ def run(
     options = pairs_of(settings, "--set", "KEY=VALUE")
     named = make(model, options | ({"checkpoint": checkpoint} if checkpoint else {}))
 
-    from art2mus.benchmark.scoring import score_and_show, score_command
+    from art2mus.benchmark.score_command import score_and_show, score_command
     from art2mus.data import check_release, open_release
     from art2mus.training.progress import TrainingProgress
     from artsound.models.registry import forget
@@ -186,7 +186,7 @@ def score(
     opened = release_and_folder(folder, release, revision)
     how = replace(how, device="cuda" if on_gpu(device) else "cpu")
 
-    from art2mus.benchmark.scoring import score_and_show
+    from art2mus.benchmark.score_command import score_and_show
 
     score_and_show(
         folder, opened, how, out=out, cache=cache_of(cache), name=name, only=None, quiet=quiet
@@ -214,7 +214,7 @@ def table(
     """
     kind = format_of(format_, out)
 
-    from art2mus.benchmark.in_full import csv_tables
+    from art2mus.benchmark.csv_tables import csv_tables
     from art2mus.benchmark.leaderboard import leaderboard
 
     named = read_all(results)
@@ -238,7 +238,7 @@ def compare(
 
     from art2mus.benchmark.compare import compare as of
     from art2mus.benchmark.compare import comparison_table
-    from art2mus.benchmark.in_full import comparison_in_full
+    from art2mus.benchmark.csv_tables import comparison_in_full
 
     names = (str(first), str(second))
     one, other = read(first), read(second)

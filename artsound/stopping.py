@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import multiprocess
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S: Final = 10.0
+_MOMENT_S: Final = 0.01
 
 
 class Stopped(BaseException):
@@ -27,6 +30,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
+        self.number = number
         self.exit_code = 128 + number
 
 
@@ -37,8 +41,23 @@ def stop_on_signals() -> None:
     not break it; one that comes ten seconds later ends the process and its workers at once. The
     handlers stay until the process ends. A signal that the process was started to ignore, as by
     `nohup` or a shell's `&`, stays ignored.
+
+    A signal that arrives in a finaliser (`__del__`, a callback of a weak reference) would be lost,
+    because Python passes over what such code raises: it is sent again a moment later.
     """
     asked: list[float] = []
+    main = threading.get_ident()
+    unraisable = sys.unraisablehook
+
+    def send_again(passed_over: sys.UnraisableHookArgs) -> None:
+        stopped = passed_over.exc_value
+        if not isinstance(stopped, Stopped):
+            unraisable(passed_over)
+            return
+        asked.clear()
+        timer = threading.Timer(_MOMENT_S, signal.pthread_kill, (main, stopped.number))
+        timer.daemon = True
+        timer.start()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if not asked:
@@ -52,6 +71,7 @@ def stop_on_signals() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
+    sys.unraisablehook = send_again
 
 
 def ignore_signals() -> None:

@@ -49,14 +49,7 @@ def generate(
     from art2mus.benchmark.predictions import encode
     from art2mus.pipeline import Art2MusPipeline
 
-    pipeline: Any = Art2MusPipeline(
-        aligner,
-        backbone.language_model,
-        backbone.unet,
-        backbone.vae,
-        backbone.vocoder,
-        backbone.scheduler,
-    )
+    pipeline: Any = Art2MusPipeline.from_backbone(backbone, aligner)
     pipeline.set_progress_bar_config(disable=True)
     folder.mkdir(parents=True, exist_ok=True)
     rows, spoilt = list(pair_ids), []

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,8 +250,9 @@ class Validator:
         from accelerate.utils import broadcast_object_list, gather_object
 
         accelerator, split = self.accelerator, self.split
-        if accelerator.is_main_process and self.folder.exists():
-            shutil.rmtree(self.folder)
+        if accelerator.is_main_process:
+            for path in self.folder.glob("*.wav"):  # of the validation before
+                path.unlink()
         accelerator.wait_for_everyone()
         names = self.release.pairs(split)
         mine = {row: names[row].pair_id for row in self._mine}

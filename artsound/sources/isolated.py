@@ -1,8 +1,9 @@
 """Media checks in a process of their own, so that a decoder that crashes or hangs costs one file.
 
 A file that crashes the process twice, the second time in a new one, is rejected; so is at once one
-that takes too long. Both are properties of the file. What is not, such as a process that the system
-ends because memory runs out, fails the build instead and rejects nothing: a row is for ever.
+that takes too long, wants too much memory, or makes a library raise what the checks do not know.
+These are properties of the file. What is not, such as a process that the system ends because memory
+runs out, fails the build instead and rejects nothing: a row is for ever.
 """
 
 from __future__ import annotations

@@ -453,10 +453,12 @@ def test_opening_and_closing_a_pair_does_not_scroll(chromium: Browser, site: Sit
     chromium.open(site.url, 1280, 700)
     chromium.ask("scrollTo(0, 900)")
     chromium.wait("return scrollY === 900")
-    chromium.ask(
+    card = (
         "[...document.querySelectorAll('#explore .card')].find("
-        "e => e.getBoundingClientRect().top > 60).querySelector('a.open').click()"
+        "e => e.getBoundingClientRect().top > 60)"
     )
+    chromium.wait(f"return Boolean({card})")  # the cards of this place are drawn after scrolling
+    chromium.ask(f"{card}.querySelector('a.open').click()")
     chromium.wait("return document.getElementById('pair').open")
     assert chromium.ask("return scrollY") == 900
 

@@ -11,7 +11,7 @@ import pytest
 
 from art2mus.benchmark.results import read_results
 from art2mus.benchmark.score import ScoreSettings
-from art2mus.benchmark.scoring import score_command
+from art2mus.benchmark.score_command import score_command
 from tests.art2mus.benchmark_cli.parts import (
     PAIRS,
     benchmark,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from art2mus.benchmark.comparable import check_comparable, conditions
 from art2mus.benchmark.compare import compare, comparison_table, holm, paired_bootstrap
-from art2mus.benchmark.in_full import comparison_in_full, csv_tables
+from art2mus.benchmark.csv_tables import comparison_in_full, csv_tables
 from art2mus.benchmark.leaderboard import leaderboard, number
 from art2mus.benchmark.results import Results, read_results, write_results
 from artsound.errors import UsageError
