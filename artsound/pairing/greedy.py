@@ -127,9 +127,9 @@ class _Pairing:
                 columns = self._winnable(at)
                 if columns is not None and not len(columns):
                     self.lists.column[at], self.lists.rest[at] = -1, -np.inf
-                    continue
-                self.multiplied += product.score(self.sides.tracks[at], columns)
-                self._list(product, at, np.arange(len(at)))
+                else:
+                    self.multiplied += product.score(self.sides.tracks[at], columns)
+                    self._list(product, at, np.arange(len(at)))
                 # What was not looked at is lost for the tracks that ask, not for lower ones.
                 self.lists.made_for[at] = [asking[row] for row in at]
         self._list_exactly(proposing)

@@ -141,7 +141,9 @@ def matching_of(
 
 
 def above(matching: Matching, least: float) -> Matching:
-    """Take back the pairs that are less similar than `least`."""
+    """Take back the pairs that are less similar than `least`; -1 takes none, rounding apart."""
+    if least <= -1.0:
+        return matching
     with np.errstate(invalid="ignore"):
         dropped = matching.similarity < least
     if not dropped.any():

@@ -66,6 +66,27 @@ def test_equals_brute_force(
     assert_same(result, pair(similarities(audio, images), method, uses))
 
 
+def test_equal_tracks_for_which_nothing_is_left_end() -> None:
+    """Two equal tracks wait, the later one with a list of its own, and no artwork is free."""
+    audio = np.array(
+        [[3, 0, 2], [-2, -2, 3], [-2, -3, -1], [0, 0, 2], [1, 0, 2], [0, -2, 0], [3, 1, 3]]
+        + [[-2, 2, 0], [-3, 3, 0], [-2, -3, -3]]
+    )
+    images = np.array([[-2, 3, 2], [-3, -1, -3], [1, -1, -3], [0, -3, 3], [-3, 0, 1]])
+    result = match(audio, images, "sequential", backend="float32", block_rows=14, shortlist=2)
+    assert_same(result, pair(similarities(audio, images), "sequential"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_opposites_are_pairs_however_their_similarity_is_rounded(method: Method) -> None:
+    rng = np.random.default_rng(0)
+    audio = rng.integers(-3, 4, (200, 3)).astype(np.float64)
+    audio = audio[audio.any(axis=1)]
+    whole = [match(row[None], -row[None], method).similarity[0] for row in audio]
+    assert min(whole) < -1.0  # without which this shows nothing
+    np.testing.assert_allclose(whole, -1.0, atol=1e-6)
+
+
 @given(sides(), st.sampled_from(METHODS), st.integers(1, 4), st.sampled_from(BACKENDS))
 @settings(max_examples=150, deadline=None)
 def test_csls_equals_brute_force(
