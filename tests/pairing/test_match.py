@@ -68,10 +68,9 @@ def test_equals_brute_force(
 
 def test_equal_tracks_for_which_nothing_is_left_end() -> None:
     """Two equal tracks wait, the later one with a list of its own, and no artwork is free."""
-    audio = np.array(
-        [[3, 0, 2], [-2, -2, 3], [-2, -3, -1], [0, 0, 2], [1, 0, 2], [0, -2, 0], [3, 1, 3]]
-        + [[-2, 2, 0], [-3, 3, 0], [-2, -3, -3]]
-    )
+    left = [[3, 0, 2], [-2, -2, 3], [-2, -3, -1], [0, 0, 2], [1, 0, 2]]
+    right = [[0, -2, 0], [3, 1, 3], [-2, 2, 0], [-3, 3, 0], [-2, -3, -3]]
+    audio = np.array([*left, *right])
     images = np.array([[-2, 3, 2], [-3, -1, -3], [1, -1, -3], [0, -3, 3], [-3, 0, 1]])
     result = match(audio, images, "sequential", backend="float32", block_rows=14, shortlist=2)
     assert_same(result, pair(similarities(audio, images), "sequential"))
