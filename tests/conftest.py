@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -14,7 +15,7 @@ from filelock import FileLock
 os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes of several threads each would mostly wait for one another.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
 from artsound.builder import build
@@ -22,6 +23,10 @@ from artsound.recipe import Recipe
 from artsound.release.assemble import release
 from artsound.sources.sample import write_sample
 from artsound.workspace import Workspace
+
+# What a first call imports or compiles, and a busy machine, would fail a time limit an example.
+hypothesis.settings.register_profile("artsound", deadline=None)
+hypothesis.settings.load_profile("artsound")
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from artsound.pairing.jit import compiled_parallel, prange
 from artsound.pairing.matching import UNPAIRED, Progress, silent
-from artsound.pairing.products import TorchProduct, computes_in_bfloat16, rows_in_block
+from artsound.pairing.products import computes_in_bfloat16, rows_in_block
 from artsound.pairing.shortlist import as_float
 from artsound.pairing.similarity import Side, Vectors, dot, similarity_of
+from artsound.pairing.torch_product import TorchProduct
 
 _SEGMENT: Final = 2048  # columns that one thread counts at a time
 _CHUNK: Final = 32  # columns that are looked at together first

@@ -20,7 +20,6 @@ from artsound.errors import ArtsoundError
 from artsound.models.base import FloatArray
 from artsound.pairing import Matching, match
 from artsound.pairing.matching import UNPAIRED, both_sides
-from artsound.pairing.ranks import neighbour_ranks
 from artsound.recipe import Pairing, Recipe
 from artsound.schema import Reason, Status
 from artsound.stage import Build, Stage
@@ -79,6 +78,8 @@ class PairsStage(Stage):
             checkpoint=build.workspace.folder(self.table) / "checkpoint.npz",
             progress=lambda done, total: build.progress(done, 2 * total),
         )
+        from artsound.pairing.ranks import neighbour_ranks  # imports torch
+
         # Ranking takes about as long as pairing: the second half of the work.
         ranks = neighbour_ranks(
             *both_sides(audio, images),

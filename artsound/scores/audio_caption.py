@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rouge_score import rouge_scorer
 
 from artsound.errors import ArtsoundError
 from artsound.models.base import TextSimilarity
+
+if TYPE_CHECKING:
+    from rouge_score import rouge_scorer
 
 ALPHA: Final = 0.30
 
@@ -27,6 +29,8 @@ def reference(segments: Sequence[str]) -> str:
 
 @cache
 def _rouge() -> rouge_scorer.RougeScorer:
+    from rouge_score import rouge_scorer  # with nltk, a second that only scoring waits for
+
     return rouge_scorer.RougeScorer(["rouge1"], use_stemmer=False)
 
 

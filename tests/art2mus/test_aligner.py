@@ -13,7 +13,7 @@ from art2mus.aligner import ImageAligner, check_embeddings
 from artsound.errors import ArtsoundError, UsageError
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     embedding_dim=st.integers(1, 40),
     tokens=st.integers(1, 20),

@@ -70,7 +70,7 @@ def test_a_view_is_small_to_send(tmp_path: Path) -> None:
     assert len(pickle.dumps(view)) < 2000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=6), max_size=8))
 def test_it_is_a_dictionary_that_keeps_what_came_first(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]

@@ -53,7 +53,7 @@ def _uncached(gpt2: Any, tokens: Tensor, steps: int) -> Tensor:
     return sequence[:, -steps:]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(batch=st.integers(1, 3), length=st.integers(1, 18), steps=st.integers(1, 8))
 def test_rollout_is_the_uncached_one(
     backbone: Backbone, batch: int, length: int, steps: int

@@ -93,7 +93,7 @@ def test_media_in_order(tiny: Path) -> None:
     assert found[2].audio_key == hashlib.sha256(raw["audio"]["bytes"]).hexdigest()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 22), max_size=12))
 def test_rows_come_in_the_order_asked_for(tiny: Path, rows: list[int]) -> None:
     found = list(open_release(tiny).media("train", rows))

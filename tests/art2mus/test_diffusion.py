@@ -68,7 +68,7 @@ def test_min_snr_weight_is_equation_11_at_every_timestep(backbone: Backbone) -> 
     assert torch.allclose(weight, snr.clamp(max=5) / snr)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     gamma=st.floats(0.1, 50),
     kept=st.lists(st.floats(1e-4, 1 - 1e-4), min_size=1, max_size=8),
@@ -107,7 +107,7 @@ def test_latents_are_those_of_the_vae(backbone: Backbone) -> None:
     assert torch.equal(ours, encoded.mode() * scaling)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     epoch=st.integers(0, 10_000),

@@ -177,7 +177,7 @@ def test_a_silent_clip_stays_silent_and_an_empty_one_is_refused() -> None:
         training_clip(torch.zeros(2, 0), SAMPLE_RATE)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.01, 20), st.floats(-0.5, 0.5), st.integers(0, 100))
 def test_level_and_offset_do_not_matter(gain: float, offset: float, seed: int) -> None:
     music = _noise(14 * SAMPLE_RATE, seed).double()
@@ -216,7 +216,7 @@ def test_a_tone_keeps_its_pitch_and_what_is_too_high_goes() -> None:
     assert high[100:-100].abs().max() < 1e-2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 300), st.sampled_from([8_000, 11_025, 16_000, 44_100, 96_000]))
 def test_the_length_is_that_of_the_time(samples: int, rate: int) -> None:
     found = resample(torch.ones(samples), rate, SAMPLE_RATE)

@@ -222,7 +222,7 @@ def test_every_number_of_steps_runs(backbone: Backbone, name: str, steps: int) -
     assert torch.isfinite(latents).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 3000))
 def test_lengths_are_those_of_diffusers(centiseconds: int) -> None:
     class Sizes:

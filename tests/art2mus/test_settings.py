@@ -154,7 +154,7 @@ def plans(draw: st.DrawFn) -> tuple[int, TrainSettings, int]:
     return rows, TrainSettings.read("lite", given), processes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(plans(), st.data())
 def test_processes_and_resuming_change_nothing_about_the_steps(
     given_plan: tuple[int, TrainSettings, int], data: st.DataObject

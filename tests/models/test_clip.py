@@ -126,7 +126,7 @@ def test_bfloat16_is_close(folder: Path, scorer: CLIPScorer) -> None:
 
 
 @given(st.integers(16, 90), st.integers(16, 90), st.integers(8, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_view_is_square_and_keeps_a_plain_colour(width: int, height: int, side: int) -> None:
     image = Image.new("RGB", (width, height), (10, 200, 90))
     view = pixels.cropped(image, side)
@@ -135,7 +135,7 @@ def test_a_view_is_square_and_keeps_a_plain_colour(width: int, height: int, side
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cleaning_leaves_single_spaces(text: str) -> None:
     cleaned = clean(text)
     assert cleaned == " ".join(cleaned.split())

@@ -43,7 +43,7 @@ def sides(draw: st.DrawFn) -> tuple[Vectors, Vectors]:
     st.integers(1, 9),
     st.integers(1, 3),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_equals_brute_force(
     given_sides: tuple[Vectors, Vectors],
     method: Method,
@@ -87,7 +87,7 @@ def test_opposites_are_pairs_however_their_similarity_is_rounded(method: Method)
 
 
 @given(sides(), st.sampled_from(METHODS), st.integers(1, 4), st.sampled_from(BACKENDS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_csls_equals_brute_force(
     given_sides: tuple[Vectors, Vectors], method: Method, count: int, backend: str
 ) -> None:

@@ -16,7 +16,7 @@ Sides = tuple[Vectors, Vectors]
 
 
 @given(sides(), st.integers(1, 6), st.sampled_from(["float32", "bfloat16", "faiss"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_nearest_neighbours_equal_sorting(given_sides: Sides, count: int, backend: str) -> None:
     audio, images = given_sides
     matrix = similarities(audio, images)
@@ -29,7 +29,7 @@ def test_nearest_neighbours_equal_sorting(given_sides: Sides, count: int, backen
 
 
 @given(sides(), st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_ranks_count_what_is_nearer(given_sides: Sides, random: object, coarse: bool) -> None:
     audio, images = given_sides
     matrix = similarities(audio, images)

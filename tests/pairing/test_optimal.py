@@ -73,7 +73,7 @@ def data(kind: str, n: int, m: int, d: int, seed: int) -> tuple[Vectors, Vectors
     st.integers(1, 50),
     st.integers(2, 64),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_auction_keeps_its_certificate(
     kind: str,
     n: int,

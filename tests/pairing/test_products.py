@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from artsound.errors import UsageError
 from artsound.pairing import products
 from artsound.pairing.faiss_product import FaissProduct
-from artsound.pairing.products import TorchProduct, product_for
+from artsound.pairing.products import product_for
 from artsound.pairing.shortlist import Product, Shortlist, View
 from artsound.pairing.similarity import Vectors, similarity_matrix, unit_vectors
+from artsound.pairing.torch_product import TorchProduct
 
 
 class OnDevice(TorchProduct):
@@ -42,7 +43,7 @@ def _product(name: str, columns: Vectors) -> Product:
     st.sampled_from([0.0, 0.15]),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_bounds_hold(
     name: str, n: int, m: int, d: int, count: int, seed: int, tail: float, priced: bool
 ) -> None:

@@ -23,7 +23,6 @@ finite = st.floats(-1e300, 1e300, allow_subnormal=True)
 
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=finite))
-@settings(deadline=None)
 def test_unit_vectors_have_length_one_or_zero(values: NDArray[np.float64]) -> None:
     unit = unit_vectors(values, "x")
     assert unit.dtype == np.float32
@@ -33,7 +32,7 @@ def test_unit_vectors_have_length_one_or_zero(values: NDArray[np.float64]) -> No
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 200), st.booleans(), st.integers(0, 9))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_equals_the_definition_to_the_bit(
     n: int, m: int, dimension: int, coarse: bool, seed: int
 ) -> None:

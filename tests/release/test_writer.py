@@ -54,7 +54,7 @@ def test_files_and_row_groups_keep_their_limits(tmp_path: Path, sizes: list[int]
     assert pa.concat_tables(pq.read_table(shard.path) for shard in shards) == table
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
 def test_the_cut_of_what_comes_in_does_not_show(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int]

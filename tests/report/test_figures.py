@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -73,7 +73,6 @@ def test_every_similarity_is_in_one_range(values: list[float]) -> None:
     assert (inside.sum(axis=0) == 1).all()
 
 
-@settings(deadline=None)
 @given(rows=_ROWS)
 def test_shares_add_up(rows: list[tuple[str, str, str]]) -> None:
     columns = [pa.chunked_array([list(column)]) for column in zip(*rows, strict=True)]

@@ -30,7 +30,7 @@ def _jaccard(one: str, other: str) -> float:
     return len(first & second) / len(first | second)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     keys=st.lists(st.integers(0, 5), min_size=1, max_size=30),
     values=st.integers(1, 4),
@@ -83,7 +83,7 @@ def test_normalising() -> None:
     assert normalised(texts).to_pylist() == ["a lion in the sun", "a lion in the sun", "été été"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), dimension=st.sampled_from([8, 64, 256]))
 def test_vectors(seed: int, dimension: int) -> None:
     """Planted copies are found; nothing below the threshold is ever joined directly."""

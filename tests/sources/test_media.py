@@ -119,7 +119,7 @@ def test_a_decompression_bomb_is_not_decoded() -> None:
     assert check.reason.startswith(Reason.IMAGE_TOO_LARGE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(PICTURE) - 2000))
 def test_a_cut_picture_is_rejected(kept: int) -> None:
     check = check_image(PICTURE[:kept], "x.jpg")
@@ -128,7 +128,7 @@ def test_a_cut_picture_is_rejected(kept: int) -> None:
     assert check.reason.partition(":")[0] in REASONS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.integers(0, 1500))
 def test_no_bytes_raise(noise: bytes, at: int) -> None:
     for original, check in ((PICTURE, check_image), (CLIP[:40_000], check_audio)):

@@ -36,14 +36,14 @@ def textbook(a: Array, b: Array) -> float:
     return float(value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SEEDS, st.integers(1, 12), st.integers(30, 60))
 def test_agrees_with_scipys_square_root(seed: int, d: int, n: int) -> None:
     a, b = drawn(seed, n, d), drawn(seed + 1, n + 7, d, 0.5)
     assert frechet_distance(a, b) == pytest.approx(textbook(a, b), rel=1e-6, abs=1e-8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, st.integers(2, 30), st.integers(1, 20))
 def test_identity_symmetry_and_order(seed: int, n: int, d: int) -> None:
     a, b = drawn(seed, n, d), drawn(seed + 1, n + 3, d, 0.3)
@@ -56,7 +56,7 @@ def test_identity_symmetry_and_order(seed: int, n: int, d: int) -> None:
     assert forth == pytest.approx(frechet_distance(mixed, b), rel=1e-7, abs=1e-7 * scale)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, st.integers(2, 40), st.integers(1, 20), st.floats(-50, 50))
 def test_a_shift_costs_its_squared_length(seed: int, n: int, d: int, size: float) -> None:
     a = drawn(seed, n, d)
@@ -65,7 +65,7 @@ def test_a_shift_costs_its_squared_length(seed: int, n: int, d: int, size: float
     assert frechet_distance(a, a + shift) == pytest.approx(shift @ shift, rel=1e-6, abs=tolerance)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(2, 8), st.integers(2, 8))
 def test_fewer_than_dimensions_is_exact(seed: int, n: int, m: int) -> None:
     """What lies in a plane of a large space has the distance that it has in the plane."""
@@ -86,7 +86,7 @@ def test_one_set_with_few_and_one_with_many() -> None:
     assert found.value == pytest.approx(textbook(few, many), rel=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, st.integers(1, 30), st.lists(st.integers(1, 25), min_size=1, max_size=6))
 def test_merged_parts_are_the_whole(seed: int, d: int, sizes: list[int]) -> None:
     whole = drawn(seed, sum(sizes), d, 1e3)
@@ -102,7 +102,7 @@ def test_merged_parts_are_the_whole(seed: int, d: int, sizes: list[int]) -> None
         assert np.abs(merged.covariance - expected).max() <= 1e-9 * scale
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.lists(st.integers(0, 3), min_size=4, max_size=4))
 def test_weights_repeat(seed: int, times: list[int]) -> None:
     parts = [drawn(seed + number, 3 + number, 5) for number in range(4)]

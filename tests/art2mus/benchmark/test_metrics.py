@@ -64,7 +64,7 @@ def brute(
     return (sum(within) - 2 * across) * (1000 if kernel == "polynomial" else 100)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(SEEDS, st.integers(2, 9), st.integers(3, 9), st.sampled_from(["gaussian", "polynomial"]))
 def test_kernel_distance_is_the_sum_over_pairs(seed: int, n: int, m: int, kernel: str) -> None:
     x, y = drawn(seed, n, 4), drawn(seed + 1, m, 4) + 0.4
@@ -102,7 +102,7 @@ def test_kernel_distance_of_frames_that_are_all_alike() -> None:
     assert "alike" in found.details["undefined"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(1, 6), st.integers(2, 40))
 def test_label_divergence(seed: int, n: int, labels: int) -> None:
     truth, generated = 3 * drawn(seed, n, labels), 3 * drawn(seed + 1, n, labels)
@@ -123,7 +123,7 @@ def test_label_divergence_of_equal_clips_is_zero() -> None:
     assert found.interval == (0, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(1, 10), st.floats(0.1, 100))
 def test_score_is_the_cosine(seed: int, n: int, scale: float) -> None:
     a, b = drawn(seed, n, 8), drawn(seed + 1, n, 8)

@@ -89,7 +89,7 @@ def opinions(draw: st.DrawFn) -> tuple[Key, list[dict[str, Any]], list[Any], lis
     return key, documents, scores, prefers
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drawn=opinions())
 def test_agrees_with_brute_force(
     drawn: tuple[Key, list[dict[str, Any]], list[Any], list[Any]],

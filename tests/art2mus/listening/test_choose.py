@@ -21,7 +21,7 @@ def pairs_of(styles: list[int]) -> list[Pair]:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     styles=st.lists(st.integers(0, 5), min_size=1, max_size=60),
     data=st.data(),

@@ -47,7 +47,7 @@ def test_silence_has_none() -> None:
         integrated_loudness(np.zeros(100, np.float32))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), gain=st.floats(-20, 0))
 def test_a_gain_moves_it_by_as_much(seed: int, gain: float) -> None:
     noise = np.random.default_rng(seed).normal(0, 0.2, RATE).astype(np.float32)

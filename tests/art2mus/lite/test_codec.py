@@ -19,7 +19,7 @@ def _mels(seed: int, *, count: int = 3, frames: int = 32) -> torch.Tensor:
     return 2 * mels + 0.1 * torch.randn(count, frames, 64, generator=generator) - 4
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), channels=st.integers(1, 16))
 def test_components_are_orthonormal(seed: int, channels: int) -> None:
     codec = PatchCodec.fit(_mels(seed), channels)
@@ -27,7 +27,7 @@ def test_components_are_orthonormal(seed: int, channels: int) -> None:
     torch.testing.assert_close(product, torch.eye(channels), atol=1e-5, rtol=0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), quarters=st.integers(1, 20))
 def test_sixteen_components_lose_nothing(seed: int, quarters: int) -> None:
     codec = PatchCodec.fit(_mels(seed), 16)
@@ -36,7 +36,7 @@ def test_sixteen_components_lose_nothing(seed: int, quarters: int) -> None:
     torch.testing.assert_close(codec.decode(latents).sample, mel, atol=1e-4, rtol=0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000))
 def test_a_decoded_latent_encodes_to_itself(seed: int) -> None:
     codec = PatchCodec.fit(_mels(0))

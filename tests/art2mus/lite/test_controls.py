@@ -21,7 +21,7 @@ from tests.art2mus.lite.made_up import EMBEDDING, made_up_music
 positive = st.floats(0.01, 10, allow_nan=False)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(own=st.lists(positive, min_size=2, max_size=20), factor=st.floats(0.5, 2))
 def test_an_advantage_is_relative_and_lies_in_its_interval(own: list[float], factor: float) -> None:
     losses = np.array(own)[:, None]

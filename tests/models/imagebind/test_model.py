@@ -229,7 +229,6 @@ def test_options_that_it_does_not_have(folder: Path, options: dict[str, Any], sa
 
 
 @given(st.integers(400, 4_000_000))
-@settings(deadline=None)
 def test_clips_lie_within_and_are_spread_evenly(samples: int) -> None:
     bounds = audio.clip_bounds(samples)
     assert bounds[0][0] == 0
@@ -246,7 +245,7 @@ def test_clips_lie_within_and_are_spread_evenly(samples: int) -> None:
     st.floats(100, 3_000),
     st.floats(0, 6),
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_resampling_keeps_a_tone(rate: int, hertz: float, phase: float) -> None:
     def tone(sample_rate: int) -> torch.Tensor:
         time = torch.arange(sample_rate // 5, dtype=torch.float64) / sample_rate

@@ -62,7 +62,7 @@ def test_a_horizon() -> None:
     assert measure(image).horizon == pytest.approx(0.7, abs=0.03)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     hnp.arrays(
         np.uint8,

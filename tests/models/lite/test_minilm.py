@@ -26,7 +26,7 @@ def test_no_texts() -> None:
     assert minilm.load().embed([]).shape == (0, 384)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.permutations(range(len(TEXTS))), st.integers(1, len(TEXTS)))
 def test_a_vector_does_not_depend_on_its_batch(order: list[int], count: int) -> None:
     alone = np.concatenate([minilm.load().embed([text]) for text in TEXTS])

@@ -146,7 +146,7 @@ FEATURES = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mtt=PROBABILITIES, msd=PROBABILITIES, features=FEATURES, number=st.integers(0, 99))
 def test_any_evidence_reads_well(
     mtt: NDArray[np.float32], msd: NDArray[np.float32], features: MusicFeatures, number: int

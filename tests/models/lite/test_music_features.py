@@ -119,7 +119,7 @@ def numbers(made: MusicFeatures) -> list[float]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     samples=st.integers(1, 40_000),
     seed=st.integers(0, 2**16),

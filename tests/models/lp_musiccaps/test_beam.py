@@ -32,7 +32,7 @@ def _generate(bart: Any, encoded: torch.Tensor) -> list[list[int]]:
     return [row[: row.index(EOS, 1) + 1] for row in rows]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**16), bias=st.floats(0.0, 6.0), count=st.integers(1, 5))
 def test_equals_transformers(model: LPMusicCaps, seed: int, bias: float, count: int) -> None:
     bart = model.network.bart
