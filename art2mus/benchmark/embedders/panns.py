@@ -153,7 +153,8 @@ class Panns:
             CheckpointError: it is missing, damaged or of another model or sample rate.
         """
         front = FRONT_ENDS[name]
-        network = Cnn14(front).eval().requires_grad_(False)
+        with torch.device("meta"):  # drawing first weights takes longer than reading the real ones
+            network = Cnn14(front).eval().requires_grad_(False)
         load_into(network, _tensors(path, front), path)
         return cls(name, network, fingerprint, device)
 

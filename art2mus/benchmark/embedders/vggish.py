@@ -145,7 +145,8 @@ class VGGish:
         Raises:
             CheckpointError: a file is missing, damaged or of another model.
         """
-        network = VGGishNetwork().eval().requires_grad_(False)
+        with torch.device("meta"):  # drawing first weights takes longer than reading the real ones
+            network = VGGishNetwork().eval().requires_grad_(False)
         load_into(network, read_tensors(path), path)
         whitening = None
         if pca is not None:

@@ -60,8 +60,9 @@ def frechet(a: Statistics, b: Statistics) -> Frechet:
     tr (S_1 S_2)^(1/2) is the sum of the singular values of R_1 R_2^T for any factors R^T R = S.
     Where a set has no more embeddings than dimensions they are themselves its factor, and the sum
     is exact to rounding; a matrix square root of the d x d product, mostly null space, is not.
-    Else R_1 is the symmetric square root of S_1 and the singular values are the roots of the
-    eigenvalues of R_1 S_2 R_1, symmetric and positive semi-definite: nothing complex can come up.
+    Else R_1 is the Cholesky factor of S_1, or its symmetric square root where rounding left it
+    indefinite, and the singular values are the roots of the eigenvalues of R_1 S_2 R_1^T, symmetric
+    and positive semi-definite: nothing complex can come up.
 
     Raises:
         ValueError: a set has one embedding only, or the dimensions differ.
@@ -72,8 +73,8 @@ def frechet(a: Statistics, b: Statistics) -> Frechet:
     spread = a.total_variance + b.total_variance
     if a.factor is None and b.factor is None:
         form = "eigenvalues"
-        root = _root(a.covariance)
-        product = root @ b.covariance @ root
+        root = _factor_of(a.covariance)
+        product = root @ b.covariance @ root.T
         eigenvalues = linalg.eigvalsh((product + product.T) / 2, check_finite=False)
         cross = float(np.sqrt(np.maximum(eigenvalues, 0.0)).sum())
     else:
@@ -140,6 +141,14 @@ def _statistics(given: ArrayLike | Statistics) -> Statistics:
     return given if isinstance(given, Statistics) else Statistics.of(given)
 
 
+def _factor_of(covariance: Floats) -> Floats:
+    """Return R with R^T R a symmetric positive semi-definite matrix, both of shape (d, d)."""
+    try:
+        return linalg.cholesky(covariance, check_finite=False)  # type: ignore[no-any-return]
+    except linalg.LinAlgError:
+        return _root(covariance)
+
+
 def _root(covariance: Floats) -> Floats:
     """Return the symmetric square root of a symmetric positive semi-definite matrix."""
     values, vectors = linalg.eigh(covariance, check_finite=False, driver="evd")
@@ -149,4 +158,4 @@ def _root(covariance: Floats) -> Floats:
 
 def _factor(statistics: Statistics) -> Floats:
     factor = statistics.unit_factor()
-    return _root(statistics.covariance) if factor is None else factor
+    return _factor_of(statistics.covariance) if factor is None else factor
