@@ -18,10 +18,11 @@ _LOGVAR_RANGE = (-30.0, 20.0)  # as diffusers' DiagonalGaussianDistribution clam
 
 
 class Stream(IntEnum):
-    """Which draws are meant: those of training, or those at which validation stands still."""
+    """Which draws are meant: of training, of where validation stands still, or of embeddings."""
 
     TRAINING = 0
     VALIDATION = 1
+    EMBEDDING = 2
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,30 @@ def draw(
         timesteps: T, how many the diffusion has.
         stream: draws of other streams are independent of these.
     """
-    sequence = np.random.SeedSequence((int(stream), seed, epoch, row))
-    random = np.random.Generator(np.random.Philox(sequence))
+    random = _random(stream, seed, epoch, row)
     timestep = int(random.integers(timesteps))
     normal = random.standard_normal((2, *shape), dtype=np.float32)
     return Draw(timestep, torch.from_numpy(normal[0]), torch.from_numpy(normal[1]))
+
+
+def moved(embedding: Tensor, length: float, seed: int, epoch: int, row: int) -> Tensor:
+    """Return an embedding moved by normal noise: a pure function of the arguments.
+
+    An aligner that never sees the same embedding twice cannot learn few artworks by heart.
+
+    Args:
+        embedding: of an artwork, [E].
+        length: of the noise, as a part of the embedding's own; 0 moves nothing.
+        seed: of the training.
+        epoch: from 0.
+        row: the example's place in its split.
+    """
+    if length == 0:
+        return embedding
+    random = _random(Stream.EMBEDDING, seed, epoch, row)
+    normal = torch.from_numpy(random.standard_normal(len(embedding), dtype=np.float32))
+    part: Tensor = length * embedding.norm() / len(embedding) ** 0.5
+    return embedding + part * normal
 
 
 def sample_latents(moments: Tensor, posterior: Tensor, scaling_factor: float) -> Tensor:
@@ -125,6 +145,11 @@ def noise_loss(
     if gamma is None:
         return squared
     return squared * min_snr_weight(alphas_cumprod, timesteps, gamma)
+
+
+def _random(stream: Stream, seed: int, epoch: int, row: int) -> np.random.Generator:
+    sequence = np.random.SeedSequence((int(stream), seed, epoch, row))
+    return np.random.Generator(np.random.Philox(sequence))
 
 
 def _at(values: Tensor, timesteps: Tensor, like: Tensor) -> Tensor:

@@ -1,12 +1,13 @@
 """Does a toy prior's aligner hear the artwork? Its loss on held-out artworks against two controls.
 
-Usage: python examples/toy_controls.py RELEASE WORK [--backbone TOY] [--folds N] [--steps N] ...
+Usage: python examples/toy_controls.py RELEASE WORK [--backbone TOY] [--splits N] [--steps N] ...
 
 All pairs of the release are split into folds. For each, a toy prior and an aligner are trained from
 nothing on the others, and the fold's artworks are shown to the aligner: their own music's noise is
 predicted with their own embedding, with another held-out artwork's (shuffled), and by an aligner
 that was not trained. WORK keeps the folds' priors: run it again to continue. With --backbone TOY
 all folds share a finished prior, which may have heard the held-out music, though never an artwork.
+With few pairs much hangs on the split: --splits 10 does it all ten times and averages.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="where the folds' priors are kept")
     parser.add_argument("--backbone", type=Path, help="one finished prior for all folds")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=1, help="into folds, which are averaged over")
     parser.add_argument("--prior-steps", type=int, default=PriorSettings().steps)
     parser.add_argument("--steps", type=int, default=FoldSettings().steps, help="of the aligner")
     parser.add_argument("--seed", type=int, default=0)
@@ -50,6 +52,7 @@ def main() -> None:
                 pairs.append(media.pair.pair_id)
         settings = FoldSettings(
             folds=given.folds,
+            splits=given.splits,
             prior=PriorSettings(steps=given.prior_steps, seed=given.seed),
             steps=given.steps,
             seed=given.seed,
@@ -61,9 +64,8 @@ def main() -> None:
             joined, artworks, given.work, settings, prior=given.backbone, report=progress
         )
         folds = list(found)
-    losses = Losses.joined([fold.losses for fold in folds])
-    held = [pairs[pair] for fold in folds for pair in fold.held]
-    show_tables([_per_item(held, losses), _overall(losses)])
+    losses = Losses.averaged([fold.losses for fold in folds], [fold.held for fold in folds])
+    show_tables([_per_item(pairs, losses), _overall(losses)])
 
 
 def _columns(music: Music) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -5,6 +5,11 @@ predicted three times, at the same timesteps and under the same noise: with the 
 through the trained aligner, with the embeddings of the other held-out artworks (shuffled), and with
 its own through an aligner that was not trained. Only the first difference says that the image
 matters; the second is won by any aligner that has found the frozen prior's range.
+
+Some artworks lead to tokens that suit any music, and some music is hard whatever is shown. In the
+mean over the pairs of a fold this cancels, as each artwork is shown once as its own and equally
+often as another's; in a single pair it does not. So it is taken out of each pair (the matrix of
+music by artwork is centred by rows and by columns), which leaves the mean and narrows its interval.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ class Losses:
 
     Attributes:
         own: with the pair's artwork, [n, timesteps].
-        shuffled: with each of the others, averaged, likewise.
+        shuffled: with each of the others, averaged and centred, likewise.
         untrained: with the pair's artwork and the untrained aligner, likewise.
     """
 
@@ -56,10 +61,23 @@ class Losses:
     untrained: Array
 
     @classmethod
-    def joined(cls, parts: Sequence[Losses]) -> Losses:
-        """Return the losses of several folds as one."""
-        names = ("own", "shuffled", "untrained")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    def averaged(cls, parts: Sequence[Losses], held: Sequence[Sequence[int]]) -> Losses:
+        """Return the losses of several folds as one, a row a pair in ascending order.
+
+        Args:
+            parts: of each fold.
+            held: the pairs of its rows; the losses of a pair in several splits are averaged.
+        """
+        pairs = np.concatenate([np.asarray(rows) for rows in held])
+        order, place, count = np.unique(pairs, return_inverse=True, return_counts=True)
+
+        def mean(name: str) -> Array:
+            rows = np.concatenate([getattr(part, name) for part in parts])
+            total = np.zeros((len(order), rows.shape[1]))
+            np.add.at(total, place, rows)
+            return total / count[:, None]
+
+        return cls(mean("own"), mean("shuffled"), mean("untrained"))
 
 
 @dataclass(frozen=True)
@@ -112,8 +130,7 @@ def measure(
                 matrix[item, other] = _loss(objective, trained, held.embeddings[other], batches)
             before[item] = _loss(objective, untrained, held.embeddings[item], batches)
     own = matrix.diagonal().T.copy()
-    shuffled = (matrix.sum(1) - own) / (count - 1)
-    return Losses(own, shuffled, before)
+    return Losses(own, own * (1 + _interaction(matrix)), before)
 
 
 def advantage(own: Array, control: Array, *, seed: int = 0) -> Advantage:
@@ -130,6 +147,23 @@ def advantage(own: Array, control: Array, *, seed: int = 0) -> Advantage:
     low, high = np.percentile(relative[drawn].mean(1), [2.5, 97.5])
     wins = int((relative > 0).sum())
     return Advantage(relative, float(relative.mean()), float(low), float(high), wins)
+
+
+def _interaction(matrix: Array) -> Array:
+    """Return how much more is lost with another's artwork, relative to a row's mean.
+
+    Args:
+        matrix: losses of music by artwork, [n, n, timesteps].
+
+    Returns:
+        The negative interaction on the diagonal, [n, timesteps]; its mean over the pairs is that of
+        the entries off the diagonal less that of the diagonal, of the matrix with rows of mean 1.
+    """
+    count = len(matrix)
+    relative = matrix / matrix.mean(1, keepdims=True)
+    centred = relative - relative.mean(0)  # the rows' means are all 1
+    found: Array = -centred.diagonal().T * count / (count - 1)
+    return found
 
 
 def _batches(moments: Tensor, timesteps: Sequence[int], generator: torch.Generator) -> Any:

@@ -2,25 +2,27 @@
 
 A small release holds out a pair or two, too few to tell anything. So all its pairs are split into
 folds; for each, a prior is trained on the music of the others and an aligner on their pairs, both
-from nothing, and `controls.measure` looks at the fold that was left out.
+from nothing, and `controls.measure` looks at the fold that was left out. With few pairs the split
+itself decides much; several splits, averaged over, take most of that away.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from art2mus.aligner import ImageAligner
 from art2mus.backbone import Backbone
 from art2mus.conditioning import PROMPT, PromptEncoder
-from art2mus.diffusion import draw
+from art2mus.diffusion import draw, moved
 from art2mus.lite.backbone import train_toy
 from art2mus.lite.controls import Held, Losses, measure
 from art2mus.lite.music import Music
@@ -38,24 +40,32 @@ class FoldSettings:
 
     Attributes:
         folds: into how many parts the pairs are split.
+        splits: how many times they are, each time in another way.
         prior: how the prior is trained.
         tokens: of the aligner.
         steps: of the aligner's training.
         batch: clips a step.
-        frames: latent frames of a step's and of a held-out clip's excerpt.
+        frames: latent frames of a step's excerpt.
+        held_frames: of a held-out clip's; all that sound are 240.
         learning_rate: of AdamW.
         weight_decay: likewise.
-        seed: of the folds, the aligner and the noise.
+        ema_decay: of the average of the aligner's weights, which is what is looked at.
+        embedding_noise: see `TrainSettings`.
+        seed: of the folds, the aligner and the noise; each split adds one.
     """
 
     folds: int = 5
+    splits: int = 1
     prior: PriorSettings = field(default_factory=PriorSettings)
     tokens: int = 8
     steps: int = 200
     batch: int = 8
     frames: int = 64
-    learning_rate: float = 1e-3
+    held_frames: int = _FRAMES
+    learning_rate: float = 3e-4
     weight_decay: float = 0.01
+    ema_decay: float = 0.98
+    embedding_noise: float = 0.3
     seed: int = 0
 
 
@@ -109,11 +119,18 @@ def cross_validate(
     Raises:
         UsageError: there are too few pairs for so many folds.
     """
-    chosen = settings or FoldSettings()
-    for number, held in enumerate(folds(len(images), chosen.folds, chosen.seed)):
+    asked = settings or FoldSettings()
+    parts_of_splits = [
+        (replace(asked, seed=asked.seed + split), f"split-{split}-fold-{number}", held)
+        for split in range(asked.splits)
+        for number, held in enumerate(folds(len(images), asked.folds, asked.seed + split))
+    ]
+    for place, (chosen, name, held) in enumerate(parts_of_splits):
+        if report:
+            report("folds", place, len(parts_of_splits))
         others = [pair for pair in range(len(images)) if pair not in held]
         heard = music.of(others)
-        folder = prior or work / f"fold-{number}"
+        folder = prior or work / name
         if prior is None and not folder.exists():
             train_toy(heard, folder, chosen.prior, report=report)
         backbone = Backbone.open(folder)
@@ -124,7 +141,9 @@ def cross_validate(
         untrained = copy.deepcopy(aligner).eval()
         examples = _moments(backbone, heard), images[heard.rows]
         training = train_aligner(aligner, objective, *examples, chosen, report)
-        parts = [_excerpt(_moments(backbone, music.of([pair])), chosen.frames) for pair in held]
+        parts = [
+            _excerpt(_moments(backbone, music.of([pair])), chosen.held_frames) for pair in held
+        ]
         losses = measure(objective, aligner, untrained, Held(images[held], parts), seed=chosen.seed)
         yield Fold(tuple(held), losses, tuple(training))
 
@@ -142,7 +161,7 @@ def train_aligner(
     The loop of `art2mus train` in short, on all clips of a track instead of one.
 
     Args:
-        aligner: in eval mode afterwards.
+        aligner: the weights' average, in eval mode, afterwards.
         objective: the frozen half.
         moments: of the clips, [n, 2C, T, H].
         embeddings: of each clip's artwork, [n, E].
@@ -157,6 +176,7 @@ def train_aligner(
     )
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (moments.shape[1] // 2, settings.frames, moments.shape[3])
+    average = EMAModel(aligner.parameters(), decay=settings.ema_decay)
     losses = []
     for step in range(settings.steps):
         rows = torch.randint(len(moments), (settings.batch,), generator=generator)
@@ -164,7 +184,12 @@ def train_aligner(
         drawn = [draw(settings.seed, step, place, shape) for place in range(settings.batch)]
         batch = {
             "moments": moments[rows, :, begin : begin + settings.frames],
-            "embedding": embeddings[rows],
+            "embedding": torch.stack(
+                [
+                    moved(embeddings[row], settings.embedding_noise, settings.seed, step, place)
+                    for place, row in enumerate(rows)
+                ]
+            ),
             "timestep": torch.tensor([one.timestep for one in drawn]),
             "posterior": torch.stack([one.posterior for one in drawn]),
             "noise": torch.stack([one.noise for one in drawn]),
@@ -175,9 +200,11 @@ def train_aligner(
         torch.nn.utils.clip_grad_norm_(aligner.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        average.step(aligner.parameters())
         losses.append(float(loss.detach()))
         if report:
             report("training an aligner", step + 1, settings.steps)
+    average.copy_to(aligner.parameters())
     aligner.eval()
     return losses
 

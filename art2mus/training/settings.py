@@ -198,6 +198,9 @@ class TrainSettings(_Section):
         deterministic: use only kernels whose result does not vary (a GPU's may).
         gradient_checkpointing: recompute the U-Net's activations: slower, and less memory.
         ema_decay: keep a moving average of the weights, and publish it; none for no average.
+        embedding_noise: each time an artwork is learned from, its embedding is moved by normal
+            noise of about this part of its length, lest few artworks are learned by heart; 0 for
+            none, as in the paper.
     """
 
     name: str
@@ -215,6 +218,7 @@ class TrainSettings(_Section):
     deterministic: bool = True
     gradient_checkpointing: bool = False
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Maybe] = None
+    embedding_noise: float = Field(default=0.0, ge=0, le=10)
     aligner: Aligner = Aligner()
     batch: Batch = Batch()
     optimizer: Optimizer = Optimizer()

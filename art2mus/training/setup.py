@@ -170,6 +170,7 @@ def make_trainer(
         prepared.embeddings(settings.split),
         settings.seed,
         len(objective.alphas_cumprod),
+        settings.embedding_noise,
     )
     return Trainer(
         settings=settings,

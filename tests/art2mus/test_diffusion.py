@@ -21,6 +21,7 @@ from art2mus.diffusion import (
     add_noise,
     draw,
     min_snr_weight,
+    moved,
     noise_loss,
     sample_latents,
 )
@@ -126,6 +127,32 @@ def test_a_draw_is_a_pure_function_of_seed_epoch_and_row(seed: int, epoch: int, 
     )
     assert all(not torch.equal(first.noise, other.noise) for other in others)
     assert not torch.equal(first.noise, first.posterior)
+
+
+@settings(max_examples=30)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 10_000),
+    row=st.integers(0, 1_000_000),
+    length=st.floats(0.01, 2),
+)
+def test_an_embedding_is_moved_by_the_same_noise_for_the_same_example(
+    seed: int, epoch: int, row: int, length: float
+) -> None:
+    embedding = torch.linspace(-1, 2, 64)
+    found = moved(embedding, length, seed, epoch, row)
+    assert torch.equal(found, moved(embedding, length, seed, epoch, row))
+    assert not torch.equal(found, moved(embedding, length, seed, epoch + 1, row))
+    assert not torch.equal(found, moved(embedding, length, seed, epoch, row + 1))
+    assert torch.equal(embedding, moved(embedding, 0.0, seed, epoch, row))
+
+
+def test_embeddings_are_moved_by_a_part_of_their_length_in_any_direction() -> None:
+    embedding = torch.linspace(-1, 2, 4096)
+    steps = torch.stack([moved(embedding, 0.3, 0, 0, row) - embedding for row in range(50)])
+    lengths = steps.norm(dim=1) / embedding.norm()
+    assert torch.allclose(lengths, torch.tensor(0.3), atol=0.02)
+    assert steps.mean(0).norm() / embedding.norm() < 0.06
 
 
 def test_draws_are_uniform_in_time_and_standard_normal() -> None:

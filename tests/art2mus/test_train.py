@@ -28,6 +28,9 @@ from art2mus.training.state import read_position
 from artsound.errors import ArtsoundError, MissingDependency, UsageError
 from tests.art2mus.training_runs import PAIRS, Ground, entries, weights
 
+# An average of the weights, and embeddings that are moved.
+AVERAGED = ("ema_decay=0.9", "embedding_noise=0.3")
+
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
@@ -38,7 +41,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 def trained(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One epoch with an average of the weights and TensorBoard's log."""
     out = tmp_path_factory.mktemp("trained") / "checkpoint"
-    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    settings = ground.settings("schedule.epochs=1", *AVERAGED)
     done = train(ground.release, out, settings, cache=ground.cache, log="tensorboard")
     assert done.step == 4
     assert done.best is not None
@@ -76,7 +79,7 @@ def test_the_log_has_a_line_a_step_and_one_a_validation(trained: Path) -> None:
     steps = found[:4]
     assert all(entry["loss"] > 0 and entry["grad_norm"] > 0 for entry in steps)
     assert steps[0]["lr"] == 0  # the warm-up begins at nothing
-    assert steps[1]["lr"] == pytest.approx(5e-4)
+    assert steps[1]["lr"] == pytest.approx(3e-4 / 2)
     assert found[4]["validation"].keys() == {"loss", "loss@250", "loss@750"}
     assert list((trained / "training/tensorboard").glob("events.out.tfevents.*"))
 
@@ -98,7 +101,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
 ) -> None:
     """`test_train_processes` kills real processes; this is quicker."""
     settings = ground.settings(
-        "schedule.epochs=1", "ema_decay=0.9", "checkpoints.every_steps=2", "batch.per_process=1"
+        "schedule.epochs=1", *AVERAGED, "checkpoints.every_steps=2", "batch.per_process=1"
     )
     with pytest.raises(KeyboardInterrupt):
         train(ground.release, tmp_path, settings, cache=ground.cache, progress=_Stops(3))
@@ -113,7 +116,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
 
 def test_a_finished_training_is_not_trained_again(ground: Ground, trained: Path) -> None:
     before = (trained / "training/log.jsonl").read_bytes(), weights(trained)
-    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    settings = ground.settings("schedule.epochs=1", *AVERAGED)
     assert train(ground.release, trained, settings, cache=ground.cache).step == 4
     assert before == ((trained / "training/log.jsonl").read_bytes(), weights(trained))
 
@@ -128,7 +131,7 @@ def test_a_finished_training_is_not_trained_again(ground: Ground, trained: Path)
 def test_going_on_otherwise_is_refused(
     ground: Ground, trained: Path, override: str, said: str
 ) -> None:
-    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9", override)
+    settings = ground.settings("schedule.epochs=1", *AVERAGED, override)
     for resume in (None, True):
         with pytest.raises(UsageError) as caught:
             train(ground.release, trained, settings, cache=ground.cache, resume=resume)
@@ -142,7 +145,7 @@ def test_going_on_with_another_release_is_refused(
     from tests.tiny_release import write_tiny_release
 
     other = write_tiny_release(tmp_path / "other", pairs=PAIRS, seconds=0.5)
-    settings = ground.settings("schedule.epochs=1", "ema_decay=0.9")
+    settings = ground.settings("schedule.epochs=1", *AVERAGED)
     with pytest.raises(UsageError, match="was trained with another release"):
         train(other, trained, settings, cache=ground.cache)
 
@@ -279,7 +282,7 @@ def test_how_it_is_saved_and_validated_may_change(
     ground: Ground, trained: Path, tmp_path: Path
 ) -> None:
     out = shutil.copytree(trained, tmp_path / "watched")
-    settings = ["schedule.epochs=1", "ema_decay=0.9", "checkpoints.every_steps=1"]
+    settings = ["schedule.epochs=1", *AVERAGED, "checkpoints.every_steps=1"]
     before = load_checkpoint(out)[1]
     same = ground.settings(*settings, "validation.every_epochs=2", "validation.batch=1")
     done = train(ground.release, out, same, cache=ground.cache)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from art2mus.backbone import Backbone
 from art2mus.conditioning import PROMPT, PromptEncoder
 from art2mus.lite.backbone import train_toy
-from art2mus.lite.controls import Held, Losses, advantage, measure
+from art2mus.lite.controls import Held, Losses, _interaction, advantage, measure
 from art2mus.lite.prior import PriorSettings
 from art2mus.training.objective import Objective
 from tests.art2mus.lite.made_up import EMBEDDING, made_up_music
@@ -74,5 +74,34 @@ def test_a_condition_that_matters_is_seen_and_one_that_does_not_is_not(tmp_path:
     other = measure(objective, hearing, deaf, held, timesteps=(500,))
     assert not np.allclose(other.own, other.shuffled, rtol=1e-6)
     np.testing.assert_allclose(other.untrained, same.own, rtol=1e-6)
-    both = Losses.joined([same, other])
-    assert both.own.shape == (8, 1)
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 12), st.integers(0, 1000), st.floats(0, 0.2))
+def test_an_artwork_that_suits_all_music_is_no_advantage(
+    count: int, seed: int, effect: float
+) -> None:
+    random = np.random.default_rng(seed)
+    music, artworks = random.uniform(1, 9, (count, 1, 2)), random.uniform(-0.1, 0.1, (1, count, 2))
+    matrix = music * (1 + artworks)
+    np.testing.assert_allclose(_interaction(matrix), 0, atol=1e-12)
+    matrix += music * effect * (1 - np.eye(count))[:, :, None]
+    assert (_interaction(matrix) >= -1e-12).all()
+
+    noisy = matrix * random.uniform(0.9, 1.1, matrix.shape)
+    rows = noisy / noisy.mean(1, keepdims=True)
+    diagonal = rows.diagonal().T
+    others = (rows.sum(1) - diagonal) / (count - 1)
+    np.testing.assert_allclose(_interaction(noisy).mean(0), (others - diagonal).mean(0), atol=1e-12)
+
+
+def test_losses_of_several_splits_are_averaged_by_pair() -> None:
+    def losses(*own: float) -> Losses:
+        column = np.array(own)[:, None]
+        return Losses(column, 2 * column, 3 * column)
+
+    parts = [losses(1.0, 2.0), losses(5.0), losses(3.0, 6.0), losses(5.0)]
+    found = Losses.averaged(parts, [(0, 2), (1,), (1, 2), (0,)])
+    np.testing.assert_array_equal(found.own, [[3.0], [4.0], [4.0]])
+    np.testing.assert_array_equal(found.shuffled, 2 * found.own)
+    np.testing.assert_array_equal(found.untrained, 3 * found.own)

@@ -43,7 +43,7 @@ def test_an_aligner_beats_both_controls_on_held_out_artworks(tmp_path: Path) -> 
     found = list(
         cross_validate(music, torch.nn.functional.normalize(images, dim=1), tmp_path, settings)
     )
-    losses = Losses.joined([fold.losses for fold in found])
+    losses = Losses.averaged([fold.losses for fold in found], [fold.held for fold in found])
     assert len(losses.own) == 8
     for control in (losses.shuffled, losses.untrained):
         shown = advantage(losses.own, control)
