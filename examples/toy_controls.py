@@ -24,6 +24,7 @@ from art2mus.lite.music import Music, gather
 from art2mus.lite.prior import PriorSettings
 from art2mus.training.progress import TrainingProgress
 from artsound.table import Table, show_tables
+from artsound.threads import limited
 
 
 def main() -> None:
@@ -60,10 +61,11 @@ def main() -> None:
         given.work.mkdir(parents=True, exist_ok=True)
         joined = Music(*(torch.cat(column) for column in zip(*map(_columns, parts), strict=True)))
         artworks = torch.cat(images)
-        found = cross_validate(
-            joined, artworks, given.work, settings, prior=given.backbone, report=progress
-        )
-        folds = list(found)
+        with limited(1):  # so small a network gains nothing by a second thread
+            found = cross_validate(
+                joined, artworks, given.work, settings, prior=given.backbone, report=progress
+            )
+            folds = list(found)
     losses = Losses.averaged([fold.losses for fold in folds], [fold.held for fold in folds])
     show_tables([_per_item(pairs, losses), _overall(losses)])
 

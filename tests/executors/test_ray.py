@@ -38,6 +38,7 @@ from tests.executors.toys import (
     parts,
     toy_build,
 )
+from tests.secret_scan import finds, here
 
 ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402
@@ -45,6 +46,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from artsound.executors.ray import cluster, run_stage_on_ray  # noqa: E402
 
 QUIET = Progress(quiet=True)
+TOKEN = "hf_canaryTokenOfTheHub"
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     programs = tmp_path_factory.mktemp("programs")
     install_vllm(programs)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
         patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -232,3 +235,5 @@ def test_the_sample_gives_the_same_bytes_and_release_after_a_node_died(
     assert parts(workspace) == parts(built)
     release(workspace, tmp_path / "released")
     assert read_manifest(tmp_path / "released") == read_manifest(released)
+    for folder in (workspace.root / "logs", workspace.root / "tables", tmp_path / "released"):
+        assert not finds(folder, [TOKEN, *here()])

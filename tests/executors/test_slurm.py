@@ -52,9 +52,11 @@ from tests.executors.toys import (
     parts,
     toy_build,
 )
+from tests.secret_scan import finds, here
 from tests.slurm.cluster import missing, slurm_cluster
 
 QUIET = Progress(quiet=True)
+TOKEN = "hf_canaryTokenOfTheHub"
 FEW_JOBS = "executor.slurm.array_size=2"
 
 pytestmark = [
@@ -401,8 +403,14 @@ def test_a_job_that_finishes_nothing_in_its_time_is_not_queued_for_ever(
 
 @pytest.mark.timeout(1800)
 def test_the_sample_gives_the_same_bytes_and_release(
-    cluster: Path, sources: SampleSources, built: Workspace, released: Path, tmp_path: Path
+    cluster: Path,
+    sources: SampleSources,
+    built: Workspace,
+    released: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
     workspace = build(
         Recipe.read("lite", [FEW_JOBS]),
         artworks=sources.artworks,
@@ -414,3 +422,5 @@ def test_the_sample_gives_the_same_bytes_and_release(
     follow(workspace, QUIET.say)
     assert parts(workspace) == parts(built)
     assert read_manifest(tmp_path / "released") == read_manifest(released)
+    for folder in (workspace.root / "logs", workspace.root / "tables", tmp_path / "released"):
+        assert not finds(folder, [TOKEN, *here()])
