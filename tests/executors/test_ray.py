@@ -40,6 +40,8 @@ from tests.executors.toys import (
 )
 from tests.secret_scan import finds, here
 
+pytestmark = pytest.mark.endurance
+
 ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402
 
@@ -204,7 +206,6 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
         _run(toys, Numbers())
 
 
-@pytest.mark.endurance
 @pytest.mark.timeout(1500)
 def test_the_sample_gives_the_same_bytes_and_release_after_a_node_died(
     nodes: Any,

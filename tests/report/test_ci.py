@@ -27,7 +27,8 @@ def test_a_missing_browser_is_said(tmp_path: Path, browser: bool) -> None:
     tool(tools / "id", "echo 0")
     tool(tools / "apt-get", "exit 100")  # the index cannot be reached
     tool(tools / "make", "echo make $1")
-    tool(tmp_path / ".venv" / "bin" / "python", "echo $4 tests")
+    python = 'case "$2" in pytest) echo "$4 tests" ;; pip) echo "$2 ${@: -1}" ;; esac'
+    tool(tmp_path / ".venv" / "bin" / "python", python)
     if browser:
         tool(tools / "chromium", "")
         tool(tools / "chromedriver", "")
@@ -42,7 +43,7 @@ def test_a_missing_browser_is_said(tmp_path: Path, browser: bool) -> None:
     )
     assert (done.returncode, done.stdout.splitlines()) == (
         0,
-        ["make lint", "make test", "slow tests", "endurance tests"],
+        ["make lint", "make test", "slow tests", "pip .[dev,ray]", "endurance tests"],
     )
     said = [line for line in done.stderr.splitlines() if line.startswith("WARNING: no Chromium")]
     assert len(said) == (0 if browser else 2)
