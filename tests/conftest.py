@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
+import numba
 import pytest
 from filelock import FileLock
 
@@ -15,7 +16,7 @@ from filelock import FileLock
 os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes of several threads each would mostly wait for one another.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
 from artsound.builder import build
@@ -24,6 +25,8 @@ from artsound.release.assemble import release
 from artsound.sources.sample import write_sample
 from artsound.workspace import Workspace
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # numba's variable would bind a whole stage, too
+    numba.set_num_threads(1)
 # What a first call imports or compiles, and a busy machine, would fail a time limit an example.
 hypothesis.settings.register_profile("artsound", deadline=None)
 hypothesis.settings.load_profile("artsound")

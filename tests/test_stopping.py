@@ -10,8 +10,10 @@ import pytest
 
 # The signal is sent, and handled, inside the finaliser: Python passes over what that one raises.
 _IN_A_FINALISER = """
-import os, sys, time
+import os, signal, sys, time
 from artsound.stopping import Stopped, stop_on_signals
+
+signal.signal({number}, signal.SIG_DFL)  # what runs the tests may be started to ignore it
 
 class Dying:
     def __del__(self):
