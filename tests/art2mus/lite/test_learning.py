@@ -39,6 +39,10 @@ def test_an_aligner_beats_both_controls_on_held_out_artworks(tmp_path: Path) -> 
         steps=60,
         batch=8,
         frames=16,
+        held_frames=16,
+        learning_rate=1e-3,
+        ema_decay=0.9,
+        embedding_noise=0.0,
     )
     found = list(
         cross_validate(music, torch.nn.functional.normalize(images, dim=1), tmp_path, settings)
