@@ -9,7 +9,8 @@ matters; the second is won by any aligner that has found the frozen prior's rang
 Some artworks lead to tokens that suit any music, and some music is hard whatever is shown. In the
 mean over the pairs of a fold this cancels, as each artwork is shown once as its own and equally
 often as another's; in a single pair it does not. So it is taken out of each pair (the matrix of
-music by artwork is centred by rows and by columns), which leaves the mean and narrows its interval.
+music by artwork is centred by rows and by columns), which leaves the mean. A fold of n pairs makes
+the interval of the first difference too narrow by a little, sqrt(1 - 1 / n): 9 % where n is 6.
 """
 
 from __future__ import annotations

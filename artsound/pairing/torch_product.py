@@ -1,4 +1,4 @@
-"""Products by torch or BLAS, on a CPU or a GPU."""
+"""Products by torch or BLAS, on a CPU or a GPU; what a product is, see `shortlist.Product`."""
 
 from __future__ import annotations
 
