@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from art2mus.benchmark.embedders.base import Features, Waveform
-from art2mus.benchmark.embedders.layout import channels_last
+from art2mus.benchmark.embedders.layout import as_channels_last, as_product, channels_last
 from artsound.models.checkpoints import CheckpointError, load_into, read_tensors
 
 MELS: Final = 64
 LABELS: Final = 527
 _WIDTHS: Final = (64, 128, 256, 512, 1024, 2048)
+_NARROW: Final = 2
 _AMIN: Final = 1e-10
 _SHORTEST_S: Final = 1.0
 # The transform as a convolution, which the checkpoint holds beside the weights.
@@ -68,8 +69,14 @@ class _Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.relu_(self.bn1(self.conv1(x)))
-        return torch.relu_(self.bn2(self.conv2(x)))
+        x = torch.relu_(self.bn1(_convolved(x, self.conv1)))
+        return torch.relu_(self.bn2(_convolved(x, self.conv2)))
+
+
+def _convolved(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Convolve in the faster way: on a CPU, where two bins are left, that is a product."""
+    narrow = x.shape[3] <= _NARROW and x.device.type == "cpu"
+    return as_product(x, convolution) if narrow else convolution(x)
 
 
 class Cnn14(nn.Module):
@@ -98,7 +105,7 @@ class Cnn14(nn.Module):
         """
         x = self._log_mel(waveforms).unsqueeze(1)  # (n, 1, frames, mels)
         x = self.bn0(x.transpose(1, 3)).transpose(1, 3)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = as_channels_last(x)
         for number in range(1, len(_WIDTHS) + 1):
             x = getattr(self, f"conv_block{number}")(x)
             if number < len(_WIDTHS):

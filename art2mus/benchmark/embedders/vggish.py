@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from art2mus.benchmark.embedders.base import Features, Waveform
-from art2mus.benchmark.embedders.layout import channels_last
+from art2mus.benchmark.embedders.layout import as_channels_last, channels_last
 from artsound.models.checkpoints import load_into, read_tensors
 
 SAMPLE_RATE: Final = 16_000
@@ -167,8 +167,7 @@ class VGGish:
         return {"frames": found.numpy()}
 
     def _embedded(self, examples: Tensor) -> Tensor:
-        shown = examples.to(self._device).contiguous(memory_format=torch.channels_last)
-        found: Tensor = self._network(shown)
+        found: Tensor = self._network(as_channels_last(examples.to(self._device)))
         return found.cpu()
 
 
