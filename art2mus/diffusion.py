@@ -18,11 +18,12 @@ _LOGVAR_RANGE = (-30.0, 20.0)  # as diffusers' DiagonalGaussianDistribution clam
 
 
 class Stream(IntEnum):
-    """Which draws are meant: of training, of where validation stands still, or of embeddings."""
+    """Which draws are meant: of training, of where validation stands still, or of what is shown."""
 
     TRAINING = 0
     VALIDATION = 1
     EMBEDDING = 2
+    STAND_IN = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,18 @@ def moved(embedding: Tensor, length: float, seed: int, epoch: int, row: int) -> 
     normal = torch.from_numpy(random.standard_normal(len(embedding), dtype=np.float32))
     part: Tensor = length * embedding.norm() / len(embedding) ** 0.5
     return embedding + part * normal
+
+
+def stands_in(share: float, seed: int, epoch: int, row: int) -> bool:
+    """Return whether an example shows the music's embedding: a pure function of the arguments.
+
+    Args:
+        share: of the examples in which it is; none at 0, all at 1.
+        seed: of the training.
+        epoch: from 0.
+        row: the example's place in its split.
+    """
+    return bool(_random(Stream.STAND_IN, seed, epoch, row).random() < share)
 
 
 def sample_latents(moments: Tensor, posterior: Tensor, scaling_factor: float) -> Tensor:

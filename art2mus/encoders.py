@@ -1,4 +1,4 @@
-"""The visual encoder: an embedder of `artsound.models`, used for artworks alone."""
+"""The visual encoder: an embedder of `artsound.models`, and of artworks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
 
+from art2mus import mel
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.base import Embedder
 from artsound.models.catalogue import CATALOGUE
@@ -38,6 +41,24 @@ def encoder_name(name: str) -> str:
         )
         raise UsageError(f"{full} does not embed images: name one of {', '.join(able)}")
     return full
+
+
+def check_hears(name: str) -> None:
+    """Refuse an encoder that does not embed music into the artworks' space.
+
+    Args:
+        name: its registry name.
+
+    Raises:
+        UsageError: names those that do.
+    """
+    if "audio" not in CATALOGUE["embedder"][name].modalities:
+        both = {"image", "audio"}
+        able = sorted(k for k, known in CATALOGUE["embedder"].items() if both <= known.modalities)
+        raise UsageError(
+            f"stand_ins.share: {name} does not embed music; --set stand_ins.share=0, or take"
+            f" {', '.join(able)}"
+        )
 
 
 def encoder_licence(name: str) -> str:
@@ -122,7 +143,21 @@ class VisualEncoder:
             upright = [to_rgb(image) for image in images]
         except MediaError as error:
             raise ArtsoundError(f"an image cannot be used ({error}): give a whole one") from error
-        vectors = self.embedder.embed_images(upright)
+        return self._finite(self.embedder.embed_images(upright))
+
+    def hear(self, clips: Sequence[Tensor]) -> Tensor:
+        """Return the unit embeddings of music in the artworks' space, float32, (B, dimension).
+
+        Args:
+            clips: as `mel.training_clip` cuts them; the silence at their end is left out.
+
+        Raises:
+            ArtsoundError: an embedding holds numbers that are not finite.
+        """
+        waveforms = [clip[: mel.SOUNDING_SAMPLES].numpy() for clip in clips]
+        return self._finite(self.embedder.embed_audio(waveforms, mel.SAMPLE_RATE))
+
+    def _finite(self, vectors: NDArray[np.float32]) -> Tensor:
         embeddings = torch.from_numpy(vectors).float()
         if not torch.isfinite(embeddings).all():
             raise ArtsoundError(

@@ -19,13 +19,14 @@ HOP: Final = 160
 CLIP_SAMPLES: Final = FRAMES * HOP
 """A training clip: 10.24 s, of which the last 0.24 s are silent."""
 
+SOUNDING_SAMPLES: Final = 10 * SAMPLE_RATE
+
 VERSION: Final = "audioldm-1"
 """Another one whenever a clip would give other numbers: caches are keyed by it."""
 
 _FFT: Final = 1024
 _TOP_HZ: Final = 8000
 _BEGIN: Final = 10 * SAMPLE_RATE
-_END: Final = 20 * SAMPLE_RATE
 _PEAK: Final = 0.5
 _FLOOR: Final = 1e-5
 
@@ -55,7 +56,7 @@ def training_clip(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     levelled = levelled - levelled.mean()
     levelled = levelled / (levelled.abs().max() + 1e-8) * _PEAK
     begin = _BEGIN if len(levelled) > _BEGIN else 0
-    cut = levelled[begin : begin + _END - _BEGIN]
+    cut = levelled[begin : begin + SOUNDING_SAMPLES]
     clip = torch.nn.functional.pad(cut, (0, CLIP_SAMPLES - len(cut)))
     peak = clip.abs().max()
     return clip / peak * _PEAK if peak > 0 else clip

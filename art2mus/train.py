@@ -20,7 +20,7 @@ from art2mus.backbone import Backbone
 from art2mus.conditioning import check_fit
 from art2mus.data import Release, check_release, open_release
 from art2mus.data.prepare import prepare
-from art2mus.encoders import VisualEncoder, encoder_name
+from art2mus.encoders import VisualEncoder, check_hears, encoder_name
 from art2mus.training.checks import check_validation
 from art2mus.training.early import check_plan
 from art2mus.training.folder import RunFolder
@@ -150,6 +150,7 @@ def train_one(
                     progress=shown,
                     prompt=settings.prompt,
                     negative_prompt=settings.negative_prompt,
+                    music=[settings.split] if settings.stand_ins.share else [],
                 )
             del encoder
             forget()  # the steps read embeddings from the caches, and ImageBind takes 5 GB
@@ -198,7 +199,10 @@ def fitted(settings: TrainSettings, release: Release) -> TrainSettings:
             release.require(validation.split)
         validation = validation.model_copy(update={"split": None})
     encoders = {encoder_name(name): wanted for name, wanted in settings.encoders.items()}
-    full = {"encoder": encoder_name(settings.encoder), "encoders": encoders}
+    name = encoder_name(settings.encoder)
+    if settings.stand_ins.share:
+        check_hears(name)
+    full = {"encoder": name, "encoders": encoders}
     return settings.model_copy(update={**full, "validation": validation})
 
 

@@ -39,7 +39,8 @@ class Places:
         root: the cache folder.
         release: the release's fingerprint.
         latents: what the moments depend on besides a clip.
-        embeddings: what the embeddings depend on besides an image.
+        embeddings: what the embeddings depend on besides an image; those of music depend on the
+            front end too.
     """
 
     root: Path
@@ -72,6 +73,11 @@ class Places:
     def vectors(self) -> Path:
         """The folder of the image embeddings, by the image's checksum."""
         return self.root / "embeddings" / self.embeddings
+
+    @property
+    def music(self) -> Path:
+        """The folder of the music's embeddings, by the music's checksum."""
+        return self.root / "music" / f"{self.embeddings}-{mel.VERSION}"
 
 
 def keys_of(checksums: ArrayCache, rows: int) -> tuple[list[str], list[str]]:
@@ -135,39 +141,51 @@ class Builder:
         self._threads = threads or min(8, len(os.sched_getaffinity(0)))
         self._audio = _Queue(places.moments, self._encode, batch)
         self._image = _Queue(places.vectors, self._embed, batch)
+        self._music = _Queue(places.music, self._hear, batch)
+        self._hears = False
 
-    def build(self, split: str) -> None:
+    def build(self, split: str, *, music: bool = False) -> None:
         """Compute what is missing of a split.
+
+        Args:
+            split: which.
+            music: embed the music too, by the encoder of the images.
 
         Raises:
             ArtsoundError: a pair's media are missing or cannot be decoded, or the disk is too
                 small.
         """
+        self._hears = music
         rows = self._release.splits[split]
         checksums = self._places.checksums(split)
         todo = self._todo(checksums, rows)
-        self._audio.expect(len(todo))
-        self._image.expect(len(todo))
+        for queue in (self._audio, self._image, self._music):
+            queue.expect(len(todo))
         begun = rows - len(todo)
         digests: list[tuple[str, str]] = []
         media = self._release.media(split, todo)
         for done, loaded in enumerate(ahead(self._load, media, self._threads, self._batch), 1):
             self._audio.put(loaded.audio_key, loaded.clip)
             self._image.put(loaded.image_key, loaded.image)
+            if music:
+                self._music.put(loaded.audio_key, loaded.clip)
             if loaded.row >= len(checksums):
                 digests.append((str(loaded.row), loaded.image_key + loaded.audio_key))
                 if len(digests) == self._batch:
                     _commit(checksums, digests)
             self._report(f"caches of {split}", begun + done, rows)
-        self._audio.flush()
-        self._image.flush()
+        for queue in (self._audio, self._image, self._music):
+            queue.flush()
         _commit(checksums, digests)
 
     def _todo(self, checksums: ArrayCache, rows: int) -> list[int]:
         """Return the rows to read: the first with a file that is not cached, and the unknown."""
         images, music = keys_of(checksums, rows)
+        queues = [(self._image, images), (self._audio, music)]
+        if self._hears:
+            queues.append((self._music, music))
         wanted = set()
-        for queue, keys in ((self._image, images), (self._audio, music)):
+        for queue, keys in queues:
             first: dict[str, int] = {}
             for row, key in enumerate(keys):
                 first.setdefault(key, row)
@@ -177,7 +195,8 @@ class Builder:
     def _load(self, media: Media) -> _Loaded:
         """Decode what is not cached of a row; runs in threads."""
         clip = image = None
-        if media.audio_key not in self._audio:
+        key = media.audio_key
+        if key not in self._audio or (self._hears and key not in self._music):
             samples, rate = media.audio()
             clip = mel.training_clip(torch.from_numpy(samples), rate)
         if media.image_key not in self._image:
@@ -187,6 +206,9 @@ class Builder:
     def _encode(self, clips: Sequence[Tensor]) -> NDArray[np.float16]:
         spectrograms = mel.log_mel(torch.stack(list(clips)).to(self._device))
         return vae_moments(self._backbone, spectrograms)
+
+    def _hear(self, clips: Sequence[Tensor]) -> NDArray[np.float32]:
+        return self._encoder.hear(clips).numpy()
 
     def _embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         with torch.no_grad():

@@ -7,6 +7,7 @@ folder::
     C/checksums/<release>/<split>/    which media a row has
     C/moments/<backbone>-<front end>-<type>/    the VAE's mean and log-variance of each clip
     C/embeddings/<encoder>/           the embedding of each artwork
+    C/music/<encoder>-<front end>/    that of each clip, where a training asks for it
     C/prompts/<key>.safetensors       the encoded prompts
 """
 
@@ -53,6 +54,7 @@ class Prepared:
     negative: Conditioning
     _moments: dict[str, Rows] = field(repr=False)
     _embeddings: dict[str, Rows] = field(repr=False)
+    _music: dict[str, Rows] = field(repr=False)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -66,6 +68,10 @@ class Prepared:
     def embeddings(self, split: str) -> Rows:
         """Return each row's image embedding: float32, shape (E,)."""
         return self._of(self._embeddings, split)
+
+    def music(self, split: str) -> Rows:
+        """Return the embedding of each row's clip, by the encoder of images: float32, (E,)."""
+        return self._of(self._music, split)
 
     def _of(self, rows: dict[str, Rows], split: str) -> Rows:
         if split not in rows:
@@ -85,6 +91,7 @@ def prepare(
     progress: Report | None = None,
     prompt: str = PROMPT,
     negative_prompt: str = NEGATIVE_PROMPT,
+    music: Sequence[str] = (),
     threads: int = 0,
 ) -> Prepared:
     """Compute what is missing of the caches, and open them.
@@ -105,6 +112,7 @@ def prepare(
         progress: is told a name, how many rows are done, and of how many.
         prompt: what FLAN-T5 encodes.
         negative_prompt: what guidance leads away from.
+        music: in which of the splits the encoder embeds the music too.
         threads: how many decode; one a core, up to 8, if 0.
 
     Raises:
@@ -115,7 +123,7 @@ def prepare(
     for split in splits:
         check_release(release, split=split)
     places = Places.of(cache, release, backbone, encoder)
-    found = _open(release, splits, places)
+    found = _open(release, splits, places, music)
     if found is None:
         report = progress or _silent
         with _turn(cache, lambda: _tell(release, splits, places, report)):
@@ -130,29 +138,37 @@ def prepare(
                 threads=threads,
             )
             for split in splits:
-                builder.build(split)
+                builder.build(split, music=split in music)
         backbone.release("vae")
-        found = _open(release, splits, places)
+        found = _open(release, splits, places, music)
         if found is None:
             raise AssertionError("a build ends with every row in its cache")
     return Prepared(*_prompts(cache, backbone, prompt, negative_prompt), *found)
 
 
 def _open(
-    release: Release, splits: Sequence[str], places: Places
-) -> tuple[dict[str, Rows], dict[str, Rows]] | None:
-    """Return the views of moments and embeddings by split; None where something is missing."""
+    release: Release, splits: Sequence[str], places: Places, hearing: Sequence[str]
+) -> tuple[dict[str, Rows], dict[str, Rows], dict[str, Rows]] | None:
+    """Return the views of moments, embeddings and those of music by split.
+
+    None where something is missing.
+    """
     moments, embeddings = opened(places.moments), opened(places.vectors)
-    if moments is None or embeddings is None:
+    heard = opened(places.music) if hearing else None
+    if moments is None or embeddings is None or (hearing and heard is None):
         return None
-    clips, vectors = {}, {}
+    clips, vectors, sounds = {}, {}, {}
     for split in splits:
         rows = release.splits[split]
         images, music = keys_of(places.checksums(split), rows)
         if len(music) < rows or moments.missing(music) or embeddings.missing(images):
             return None
         clips[split], vectors[split] = moments.rows(music), embeddings.rows(images)
-    return clips, vectors
+        if heard is not None and split in hearing:
+            if heard.missing(music):
+                return None
+            sounds[split] = heard.rows(music)
+    return clips, vectors, sounds
 
 
 @contextmanager

@@ -22,12 +22,14 @@ from torch import Tensor
 from art2mus.aligner import ImageAligner
 from art2mus.backbone import Backbone
 from art2mus.conditioning import PROMPT, PromptEncoder
-from art2mus.diffusion import draw, moved
+from art2mus.diffusion import draw
 from art2mus.lite.backbone import train_toy
 from art2mus.lite.controls import Held, Losses, measure
 from art2mus.lite.music import Music
 from art2mus.lite.prior import PriorSettings
 from art2mus.training.objective import Objective
+from art2mus.training.settings import StandIns
+from art2mus.training.shown import Shown
 from artsound.errors import UsageError
 
 Report = Callable[[str, int, int], None]
@@ -51,6 +53,7 @@ class FoldSettings:
         weight_decay: likewise.
         ema_decay: of the average of the aligner's weights, which is what is looked at.
         embedding_noise: see `TrainSettings`.
+        stand_ins: how music stands in for artworks, likewise.
         seed: of the folds, the aligner and the noise; each split adds one.
     """
 
@@ -58,14 +61,15 @@ class FoldSettings:
     splits: int = 1
     prior: PriorSettings = field(default_factory=PriorSettings)
     tokens: int = 8
-    steps: int = 200
+    steps: int = 400
     batch: int = 8
     frames: int = 64
     held_frames: int = _FRAMES
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 0.01
     ema_decay: float = 0.98
-    embedding_noise: float = 0.3
+    embedding_noise: float = 0.6
+    stand_ins: StandIns = field(default_factory=lambda: StandIns(share=1.0, spread=0.35))
     seed: int = 0
 
 
@@ -139,8 +143,11 @@ def cross_validate(
             torch.manual_seed(chosen.seed)
             aligner = ImageAligner(images.shape[1], chosen.tokens, backbone.hidden_dim)
         untrained = copy.deepcopy(aligner).eval()
-        examples = _moments(backbone, heard), images[heard.rows]
-        training = train_aligner(aligner, objective, *examples, chosen, report)
+        shown = Shown.of(
+            images[heard.rows], heard.embeddings, chosen.stand_ins, chosen.embedding_noise
+        )
+        moments = _moments(backbone, heard)
+        training = train_aligner(aligner, objective, moments, shown, chosen, report)
         parts = [
             _excerpt(_moments(backbone, music.of([pair])), chosen.held_frames) for pair in held
         ]
@@ -152,7 +159,7 @@ def train_aligner(
     aligner: ImageAligner,
     objective: Objective,
     moments: Tensor,
-    embeddings: Tensor,
+    shown: Shown,
     settings: FoldSettings,
     report: Report | None = None,
 ) -> list[float]:
@@ -164,7 +171,7 @@ def train_aligner(
         aligner: the weights' average, in eval mode, afterwards.
         objective: the frozen half.
         moments: of the clips, [n, 2C, T, H].
-        embeddings: of each clip's artwork, [n, E].
+        shown: the embeddings that go with them.
         settings: how.
         report: told what is done, how much of it, and of how much.
     """
@@ -186,8 +193,8 @@ def train_aligner(
             "moments": moments[rows, :, begin : begin + settings.frames],
             "embedding": torch.stack(
                 [
-                    moved(embeddings[row], settings.embedding_noise, settings.seed, step, place)
-                    for place, row in enumerate(rows)
+                    shown.shown(row, settings.seed, step, place)
+                    for place, row in enumerate(rows.tolist())
                 ]
             ),
             "timestep": torch.tensor([one.timestep for one in drawn]),

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from art2mus.diffusion import draw, moved
+from art2mus.diffusion import draw
 from art2mus.training.plan import BatchSampler, Example
+from art2mus.training.shown import Shown
 
 Batch = dict[str, Tensor]
 
@@ -23,36 +24,28 @@ class Examples(Dataset[dict[str, Any]]):
 
     Args:
         moments: by row, [2C, ...].
-        embeddings: by row, [E].
-        seed: of the noise.
+        embeddings: that go with them.
+        seed: of all that is random.
         timesteps: how many the diffusion has.
-        embedding_noise: see `TrainSettings`.
     """
 
     def __init__(
-        self,
-        moments: Sequence[Any],
-        embeddings: Sequence[Any],
-        seed: int,
-        timesteps: int = 1000,
-        embedding_noise: float = 0.0,
+        self, moments: Sequence[Any], embeddings: Shown, seed: int, timesteps: int = 1000
     ) -> None:
         self.moments = moments
         self.embeddings = embeddings
         self.seed = seed
         self.timesteps = timesteps
-        self.embedding_noise = embedding_noise
 
     def __getitem__(self, example: Example) -> dict[str, Any]:
         """Return the example of an epoch and a row."""
         epoch, row = example
         moments = torch.tensor(self.moments[row])
         shape = (moments.shape[0] // 2, *moments.shape[1:])
-        embedding = torch.tensor(self.embeddings[row])
         drawn = draw(self.seed, epoch, row, shape, self.timesteps)
         return {
             "moments": moments,
-            "embedding": moved(embedding, self.embedding_noise, self.seed, epoch, row),
+            "embedding": self.embeddings.shown(row, self.seed, epoch, row),
             "timestep": drawn.timestep,
             "posterior": drawn.posterior,
             "noise": drawn.noise,

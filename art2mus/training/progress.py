@@ -66,7 +66,9 @@ class TrainingProgress:
         if self.quiet:
             return
         now = time.monotonic()
-        began, before = self._began.setdefault(what, (now, done))
+        began, before = self._began.get(what, (now, done))
+        if done <= before:  # the first time, or it begins anew, as a fold's training does
+            began, before = self._began[what] = (now, done)
         rate = (done - before) / (now - began) if now > began else 0.0
         words = ", ".join(filter(None, (note, f"{rate:.2f}/s" if rate else "")))
         if self._bars is not None:

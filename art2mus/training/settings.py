@@ -60,6 +60,21 @@ class Aligner(_Section):
     projection_hidden: Annotated[Positive | None, Maybe] = None
 
 
+class StandIns(_Section):
+    """Music that is shown to the aligner in its artwork's place (not the paper's).
+
+    The encoder must embed images and audio into one space: see `training.shown`.
+
+    Attributes:
+        share: of the examples in which it is; 0 for none.
+        spread: how far the music's embeddings then lie from their mean, in parts of how far they
+            do. What artworks share with their music is the smaller part of how they differ.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    spread: float = Field(default=1.0, gt=0, le=10)
+
+
 class Batch(_Section):
     """How many examples make a step, and how they are spread.
 
@@ -201,6 +216,7 @@ class TrainSettings(_Section):
         embedding_noise: each time an artwork is learned from, its embedding is moved by normal
             noise of about this part of its length, lest few artworks are learned by heart; 0 for
             none, as in the paper.
+        stand_ins: show the music's own embedding in the artwork's place.
     """
 
     name: str
@@ -219,6 +235,7 @@ class TrainSettings(_Section):
     gradient_checkpointing: bool = False
     ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Maybe] = None
     embedding_noise: float = Field(default=0.0, ge=0, le=10)
+    stand_ins: StandIns = StandIns()
     aligner: Aligner = Aligner()
     batch: Batch = Batch()
     optimizer: Optimizer = Optimizer()

@@ -28,6 +28,7 @@ from art2mus.training.objective import Guidance, Objective, padding
 from art2mus.training.plan import Plan
 from art2mus.training.progress import TrainingProgress
 from art2mus.training.settings import TrainSettings
+from art2mus.training.shown import Shown
 from art2mus.training.state import Position
 from art2mus.training.trainer import Trainer
 from art2mus.training.validation import Validator
@@ -165,12 +166,13 @@ def make_trainer(
             batch=plan.per_process,
             cache=cache,
         )
+    split, wanted = settings.split, settings.stand_ins
+    music = prepared.music(split) if wanted.share else None
     examples = Examples(
-        prepared.moments(settings.split),
-        prepared.embeddings(settings.split),
+        prepared.moments(split),
+        Shown.of(prepared.embeddings(split), music, wanted, settings.embedding_noise),
         settings.seed,
         len(objective.alphas_cumprod),
-        settings.embedding_noise,
     )
     return Trainer(
         settings=settings,

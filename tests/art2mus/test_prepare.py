@@ -29,6 +29,7 @@ from art2mus.data.prepare import Prepared, prepare
 from art2mus.encoders import VisualEncoder
 from art2mus.mel import log_mel, training_clip
 from art2mus.training.examples import Examples
+from art2mus.training.shown import Shown
 from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.tiny_backbone import write_tiny_backbone
 from tests.models.tiny_clip import DIMENSION, write_clip
@@ -177,6 +178,32 @@ def test_other_models_have_other_caches(place: Path, tmp_path: Path, run: Prepar
     assert len(list((cache / "prompts").iterdir())) == 4
 
 
+def test_music_is_embedded_where_it_is_asked_for(place: Path, tmp_path: Path, run: Prepare) -> None:
+    lite = VisualEncoder.load("lite")
+    without = run(tmp_path / "c", encoder=lite)
+    before = _files(tmp_path / "c")
+    with pytest.raises(UsageError, match="'train' was not prepared"):
+        without.music("train")
+    said: list[tuple[str, int, int]] = []
+    prepared = run(
+        tmp_path / "c", encoder=lite, music=["train"], progress=lambda *told: said.append(told)
+    )
+    after = _files(tmp_path / "c")
+    assert before.items() <= after.items()  # the rest was there already
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"music"}
+    assert said[-1] == ("caches of train", ROWS, ROWS)
+    for media in open_release(place / "release").media("train"):
+        samples, rate = media.audio()
+        clip = training_clip(torch.from_numpy(samples), rate)
+        (wanted,) = lite.embedder.embed_audio([clip[:160_000].numpy()], 16_000)
+        found = prepared.music("train")[media.row]
+        assert found == pytest.approx(wanted, abs=1e-5)
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+    assert np.array_equal(prepared.music("train")[7], prepared.music("train")[2])
+    with pytest.raises(UsageError, match="'test' was not prepared"):
+        prepared.music("test")
+
+
 def test_a_changed_release_computes_only_what_is_new(
     place: Path, tmp_path: Path, run: Prepare
 ) -> None:
@@ -193,7 +220,7 @@ def test_a_changed_release_computes_only_what_is_new(
 
 def test_workers_read_the_maps(cache: Path, run: Prepare) -> None:
     prepared = run(cache)
-    rows = Examples(prepared.moments("train"), prepared.embeddings("train"), seed=0)
+    rows = Examples(prepared.moments("train"), Shown(prepared.embeddings("train")), seed=0)
     whole = {n: rows[0, n] for n in range(ROWS)}
     sent = pickle.dumps(rows)  # as a worker that is spawned gets it
     assert len(sent) < 5000

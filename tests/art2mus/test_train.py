@@ -79,7 +79,7 @@ def test_the_log_has_a_line_a_step_and_one_a_validation(trained: Path) -> None:
     steps = found[:4]
     assert all(entry["loss"] > 0 and entry["grad_norm"] > 0 for entry in steps)
     assert steps[0]["lr"] == 0  # the warm-up begins at nothing
-    assert steps[1]["lr"] == pytest.approx(3e-4 / 2)
+    assert steps[1]["lr"] == pytest.approx(1e-3 / 2)
     assert found[4]["validation"].keys() == {"loss", "loss@250", "loss@750"}
     assert list((trained / "training/tensorboard").glob("events.out.tfevents.*"))
 
@@ -124,7 +124,7 @@ def test_a_finished_training_is_not_trained_again(ground: Ground, trained: Path)
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("encoder=clip", "was trained with encoder = 'lite-conse', not 'clip-vit-b-32'"),
+        ("encoder=imagebind", "was trained with encoder = 'lite-conse', not 'imagebind'"),
         ("aligner.tokens=3", "was trained with aligner.tokens = 2, not 3"),
     ],
 )
@@ -264,6 +264,20 @@ def test_what_is_said_to_be_left_has_a_unit_that_fits(monkeypatch: pytest.Monkey
     few, many = said.getvalue().splitlines()[-2:]
     assert re.search(r"train: 5 of 10, .*, about 1 s left$", few)
     assert re.search(r"about \d+ min left$", many)
+
+
+def test_what_begins_anew_is_timed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("art2mus.training.progress._LINE_S", 0.0)
+    said = io.StringIO()
+    with TrainingProgress(console=Console(file=said, width=200)) as progress:
+        progress("fold", 1, 100)
+        time.sleep(0.5)
+        progress("fold", 1, 100)
+        time.sleep(0.01)
+        progress("fold", 100, 100)
+    rate = re.search(r"100 of 100, ([\d.]+)/s", said.getvalue())
+    assert rate is not None
+    assert float(rate[1]) > 198 + 100  # more than if the half second counted
 
 
 def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_path: Path) -> None:
@@ -411,6 +425,7 @@ def test_bf16_and_guidance_train_too(ground: Ground, tmp_path: Path) -> None:
         (["split=training"], "has no split 'training'"),
         (["validation.split=dev"], "has no split 'dev'"),
         (["encoder=clap-music"], "does not embed images"),
+        (["encoder=clip"], "clip-vit-b-32 does not embed music; --set stand_ins.share=0, or take"),
         (["encoder=imagebnd"], "did you mean 'imagebind'"),
         (["aligner.tokens=500"], "take fewer tokens"),
         (["backbone=no/such/folder/here"], "no/such/folder/here"),

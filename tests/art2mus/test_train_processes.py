@@ -18,12 +18,13 @@ from tests.hub_store import Blob, Repo
 
 pytestmark = pytest.mark.slow  # each process imports torch, diffusers and transformers anew
 
-# An average, moved embeddings, accumulation, checkpoints within an epoch and generated music: all
-# has to come back.
+# An average, moved embeddings, music in artworks' places, accumulation, checkpoints within an epoch
+# and generated music: all has to come back.
 MORE = (
     "checkpoints.every_steps=1",
     "ema_decay=0.9",
     "embedding_noise=0.3",
+    "stand_ins.share=0.5",
     "validation.generate=true",
     "validation.steps=1",
     "validation.duration_s=1",

@@ -10,6 +10,7 @@ import torch
 from art2mus.lite.controls import Losses, advantage
 from art2mus.lite.cross_validation import FoldSettings, cross_validate, folds
 from art2mus.lite.prior import PriorSettings
+from art2mus.training.settings import StandIns
 from artsound.errors import UsageError
 from tests.art2mus.lite.made_up import EMBEDDING, made_up_music
 
@@ -43,6 +44,7 @@ def test_an_aligner_beats_both_controls_on_held_out_artworks(tmp_path: Path) -> 
         learning_rate=1e-3,
         ema_decay=0.9,
         embedding_noise=0.0,
+        stand_ins=StandIns(),
     )
     found = list(
         cross_validate(music, torch.nn.functional.normalize(images, dim=1), tmp_path, settings)
