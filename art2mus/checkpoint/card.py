@@ -28,6 +28,7 @@ def model_card(description: Description, aligner: Mapping[str, Any]) -> str:
         description: what the aligner was trained with.
         aligner: `ImageAligner.settings`.
     """
+    recipe = _flat(description.recipe)
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
         undefined=jinja2.StrictUndefined,
@@ -44,7 +45,8 @@ def model_card(description: Description, aligner: Mapping[str, Any]) -> str:
         backbone_on_hub=not is_local(description.backbone),
         release_on_hub=not is_local(description.release),
         share_alike=_NON_COMMERCIAL in description.licences.values(),
-        recipe=_flat(description.recipe),
+        recipe=recipe,
+        stand_ins=float(recipe.get("stand_ins.share", "0")),
         metrics=sorted(description.metrics.items(), key=lambda one: _natural(one[0])),
         compares_sets=any(name.startswith("fad") for name in description.metrics),
         paper=paper,

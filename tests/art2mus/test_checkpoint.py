@@ -110,6 +110,16 @@ def test_equal_checkpoints_are_equal_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_the_card_says_where_music_stood_in_for_artworks(tmp_path: Path) -> None:
+    cards = {}
+    for share in (0.0, 0.25):
+        recipe = {"stand_ins": {"share": share, "spread": 1.0}}
+        save_checkpoint(tmp_path / str(share), _aligner(), _description(recipe=recipe))
+        cards[share] = " ".join((tmp_path / str(share) / "README.md").read_text("utf-8").split())
+    assert "music's own embedding" not in cards[0.0]
+    assert "In 25 % of the examples it was shown the music's own embedding" in cards[0.25]
+
+
 def test_other_files_of_the_folder_stay(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "events").write_text("kept")
