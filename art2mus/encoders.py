@@ -1,4 +1,4 @@
-"""The visual encoder: an embedder of `artsound.models`, and of artworks."""
+"""The visual encoder: an embedder of `artsound.models` that embeds artworks."""
 
 from __future__ import annotations
 
@@ -15,59 +15,19 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from art2mus import mel
+from art2mus.encoder_names import encoder_name
 from artsound.errors import ArtsoundError, UsageError
 from artsound.models.base import Embedder
 from artsound.models.catalogue import CATALOGUE
-from artsound.models.registry import Models, require
+from artsound.models.registry import Models
 from artsound.models.settings import ModelSettings
 from artsound.sources.media import MediaError, to_rgb
 
-# What the paper and this project's pages call them.
-ALIASES: Final[Mapping[str, str]] = {"clip": "clip-vit-b-32", "lite": "lite-conse"}
-
-
-def encoder_name(name: str) -> str:
-    """Return the registry name of a visual encoder, checked without loading anything.
-
-    Raises:
-        UsageError: there is no such embedder, or it does not embed images.
-        MissingDependency: a package that it needs is not installed.
-    """
-    full = ALIASES.get(name, name)
-    entry = require("embedder", full)
-    if "image" not in entry.modalities:
-        able = sorted(
-            k for k, known in CATALOGUE["embedder"].items() if "image" in known.modalities
-        )
-        raise UsageError(f"{full} does not embed images: name one of {', '.join(able)}")
-    return full
-
-
-def check_hears(name: str) -> None:
-    """Refuse an encoder that does not embed music into the artworks' space.
-
-    Args:
-        name: its registry name.
-
-    Raises:
-        UsageError: names those that do.
-    """
-    if "audio" not in CATALOGUE["embedder"][name].modalities:
-        both = {"image", "audio"}
-        able = sorted(k for k, known in CATALOGUE["embedder"].items() if both <= known.modalities)
-        raise UsageError(
-            f"stand_ins.share: {name} does not embed music; --set stand_ins.share=0, or take"
-            f" {', '.join(able)}"
-        )
-
-
-def encoder_licence(name: str) -> str:
-    """Return the licence of an encoder's weights."""
-    return CATALOGUE["embedder"][encoder_name(name)].license
+_SHORTEST_S: Final = 3  # the lite embedder's window
 
 
 class VisualEncoder:
-    """Artworks to unit embeddings.
+    """Artworks, and by some encoders music in the same space, to unit embeddings.
 
     Args:
         embedder: an embedder of `artsound.models` with the modality image.
@@ -145,16 +105,16 @@ class VisualEncoder:
             raise ArtsoundError(f"an image cannot be used ({error}): give a whole one") from error
         return self._finite(self.embedder.embed_images(upright))
 
-    def hear(self, clips: Sequence[Tensor]) -> Tensor:
+    def embed_audio(self, clips: Sequence[Tensor]) -> Tensor:
         """Return the unit embeddings of music in the artworks' space, float32, (B, dimension).
 
         Args:
-            clips: as `mel.training_clip` cuts them; the silence at their end is left out.
+            clips: as `mel.training_clip` cuts them; what pads them is left out.
 
         Raises:
             ArtsoundError: an embedding holds numbers that are not finite.
         """
-        waveforms = [clip[: mel.SOUNDING_SAMPLES].numpy() for clip in clips]
+        waveforms = [_unpadded(clip).numpy() for clip in clips]
         return self._finite(self.embedder.embed_audio(waveforms, mel.SAMPLE_RATE))
 
     def _finite(self, vectors: NDArray[np.float32]) -> Tensor:
@@ -164,6 +124,14 @@ class VisualEncoder:
                 f"{self.name} gave embeddings that are not finite: is its checkpoint damaged?"
             )
         return embeddings
+
+
+def _unpadded(clip: Tensor) -> Tensor:
+    """Return a clip without the zeros at its end, but of 10 s at most and 3 s at least."""
+    sounding = clip[: mel.SOUNDING_SAMPLES]
+    heard = sounding.nonzero()
+    end = int(heard[-1]) + 1 if len(heard) else 0
+    return sounding[: max(end, _SHORTEST_S * mel.SAMPLE_RATE)]
 
 
 def _settings(name: str, given: dict[str, Any]) -> ModelSettings:
@@ -182,7 +150,8 @@ def _settings(name: str, given: dict[str, Any]) -> ModelSettings:
 def _fingerprint(models: Models, name: str, settings: ModelSettings) -> str:
     """Return what the embeddings depend on, hashed: the name, the weights and the options.
 
-    Weights are told by their content or commit; companions, such as a tokenizer, see no image.
+    Weights are told by their content or commit; companions, such as a tokenizer, see neither images
+    nor music.
     """
     identity = models.identity("embedder", name)
     known = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from art2mus.data import Release, open_release
-from art2mus.encoders import encoder_name
+from art2mus.encoder_names import encoder_name
 from art2mus.train import Trained, fitted, leave_group, train_one
 from art2mus.training.early import check_plan
 from art2mus.training.folder import RunFolder

@@ -20,7 +20,8 @@ from art2mus.backbone import Backbone
 from art2mus.conditioning import check_fit
 from art2mus.data import Release, check_release, open_release
 from art2mus.data.prepare import prepare
-from art2mus.encoders import VisualEncoder, check_hears, encoder_name
+from art2mus.encoder_names import encoder_name
+from art2mus.encoders import VisualEncoder
 from art2mus.training.checks import check_validation
 from art2mus.training.early import check_plan
 from art2mus.training.folder import RunFolder
@@ -199,10 +200,7 @@ def fitted(settings: TrainSettings, release: Release) -> TrainSettings:
             release.require(validation.split)
         validation = validation.model_copy(update={"split": None})
     encoders = {encoder_name(name): wanted for name, wanted in settings.encoders.items()}
-    name = encoder_name(settings.encoder)
-    if settings.stand_ins.share:
-        check_hears(name)
-    full = {"encoder": name, "encoders": encoders}
+    full = {"encoder": encoder_name(settings.encoder), "encoders": encoders}
     return settings.model_copy(update={**full, "validation": validation})
 
 

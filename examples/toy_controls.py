@@ -5,9 +5,11 @@ Usage: python examples/toy_controls.py RELEASE WORK [--backbone TOY] [--splits N
 All pairs of the release are split into folds. For each, a toy prior and an aligner are trained from
 nothing on the others, and the fold's artworks are shown to the aligner: their own music's noise is
 predicted with their own embedding, with another held-out artwork's (shuffled), and by an aligner
-that was not trained. WORK keeps the folds' priors: run it again to continue. With --backbone TOY
-all folds share a finished prior, which may have heard the held-out music, though never an artwork.
-With few pairs much hangs on the split: --splits 10 does it all ten times and averages.
+that was not trained. As by the lite recipe, an aligner learns from embeddings of music in the
+artworks' place; --stand-ins 0 shows it artworks instead. WORK keeps the folds' priors: run it again
+to continue. With --backbone TOY all folds share a finished prior, which may have heard the held-out
+music, though never an artwork. With few pairs much hangs on the split: --splits 10 does it all ten
+times and averages.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from art2mus.lite.cross_validation import FoldSettings, cross_validate
 from art2mus.lite.music import Music, gather
 from art2mus.lite.prior import PriorSettings
 from art2mus.training.progress import TrainingProgress
+from art2mus.training.settings import StandIns
 from artsound.table import Table, show_tables
 from artsound.threads import limited
 
@@ -37,6 +40,13 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=1, help="into folds, which are averaged over")
     parser.add_argument("--prior-steps", type=int, default=PriorSettings().steps)
     parser.add_argument("--steps", type=int, default=FoldSettings().steps, help="of the aligner")
+    parser.add_argument(
+        "--stand-ins",
+        type=float,
+        default=FoldSettings().stand_ins.share,
+        metavar="SHARE",
+        help="of the examples in which music stands in for its artwork (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     release = open_release(given.release)
@@ -51,7 +61,9 @@ def main() -> None:
             for media in release.media(split):
                 images.append(encoder.embed([media.image()]))
                 pairs.append(media.pair.pair_id)
+        stand_ins = StandIns(share=given.stand_ins, spread=FoldSettings().stand_ins.spread)
         settings = FoldSettings(
+            stand_ins=stand_ins,
             folds=given.folds,
             splits=given.splits,
             prior=PriorSettings(steps=given.prior_steps, seed=given.seed),

@@ -46,7 +46,7 @@ def model_card(description: Description, aligner: Mapping[str, Any]) -> str:
         release_on_hub=not is_local(description.release),
         share_alike=_NON_COMMERCIAL in description.licences.values(),
         recipe=recipe,
-        stand_ins=float(recipe.get("stand_ins.share", "0")),
+        stand_ins=float(recipe.get("stand_ins.share", 0)),
         metrics=sorted(description.metrics.items(), key=lambda one: _natural(one[0])),
         compares_sets=any(name.startswith("fad") for name in description.metrics),
         paper=paper,

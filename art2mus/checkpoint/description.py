@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from art2mus.encoders import VisualEncoder, encoder_licence
+from art2mus.encoder_names import encoder_licence
+from art2mus.encoders import VisualEncoder
 from artsound.errors import UsageError
 from artsound.models.checkpoints import CheckpointError
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -141,8 +142,7 @@ class Builder:
         self._threads = threads or min(8, len(os.sched_getaffinity(0)))
         self._audio = _Queue(places.moments, self._encode, batch)
         self._image = _Queue(places.vectors, self._embed, batch)
-        self._music = _Queue(places.music, self._hear, batch)
-        self._hears = False
+        self._music = _Queue(places.music, self._embed_audio, batch)
 
     def build(self, split: str, *, music: bool = False) -> None:
         """Compute what is missing of a split.
@@ -155,16 +155,16 @@ class Builder:
             ArtsoundError: a pair's media are missing or cannot be decoded, or the disk is too
                 small.
         """
-        self._hears = music
         rows = self._release.splits[split]
         checksums = self._places.checksums(split)
-        todo = self._todo(checksums, rows)
+        todo = self._todo(checksums, rows, music)
         for queue in (self._audio, self._image, self._music):
             queue.expect(len(todo))
         begun = rows - len(todo)
         digests: list[tuple[str, str]] = []
         media = self._release.media(split, todo)
-        for done, loaded in enumerate(ahead(self._load, media, self._threads, self._batch), 1):
+        load = partial(self._load, music=music)
+        for done, loaded in enumerate(ahead(load, media, self._threads, self._batch), 1):
             self._audio.put(loaded.audio_key, loaded.clip)
             self._image.put(loaded.image_key, loaded.image)
             if music:
@@ -178,25 +178,25 @@ class Builder:
             queue.flush()
         _commit(checksums, digests)
 
-    def _todo(self, checksums: ArrayCache, rows: int) -> list[int]:
+    def _todo(self, checksums: ArrayCache, rows: int, music: bool) -> list[int]:
         """Return the rows to read: the first with a file that is not cached, and the unknown."""
-        images, music = keys_of(checksums, rows)
-        queues = [(self._image, images), (self._audio, music)]
-        if self._hears:
-            queues.append((self._music, music))
+        images, tracks = keys_of(checksums, rows)
+        queues = [(self._image, images), (self._audio, tracks)]
+        if music:
+            queues.append((self._music, tracks))
         wanted = set()
         for queue, keys in queues:
             first: dict[str, int] = {}
             for row, key in enumerate(keys):
                 first.setdefault(key, row)
             wanted |= {row for key, row in first.items() if key not in queue}
-        return [*sorted(wanted), *range(len(music), rows)]
+        return [*sorted(wanted), *range(len(tracks), rows)]
 
-    def _load(self, media: Media) -> _Loaded:
+    def _load(self, media: Media, *, music: bool) -> _Loaded:
         """Decode what is not cached of a row; runs in threads."""
         clip = image = None
         key = media.audio_key
-        if key not in self._audio or (self._hears and key not in self._music):
+        if key not in self._audio or (music and key not in self._music):
             samples, rate = media.audio()
             clip = mel.training_clip(torch.from_numpy(samples), rate)
         if media.image_key not in self._image:
@@ -207,8 +207,9 @@ class Builder:
         spectrograms = mel.log_mel(torch.stack(list(clips)).to(self._device))
         return vae_moments(self._backbone, spectrograms)
 
-    def _hear(self, clips: Sequence[Tensor]) -> NDArray[np.float32]:
-        return self._encoder.hear(clips).numpy()
+    def _embed_audio(self, clips: Sequence[Tensor]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return self._encoder.embed_audio(clips).numpy()
 
     def _embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         with torch.no_grad():

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +91,7 @@ def prepare(
     progress: Report | None = None,
     prompt: str = PROMPT,
     negative_prompt: str = NEGATIVE_PROMPT,
-    music: Sequence[str] = (),
+    music: Collection[str] = (),
     threads: int = 0,
 ) -> Prepared:
     """Compute what is missing of the caches, and open them.
@@ -116,17 +116,20 @@ def prepare(
         threads: how many decode; one a core, up to 8, if 0.
 
     Raises:
-        UsageError: the release has no media or no such split.
+        UsageError: the release has no media or no such split, or music is asked for in a split that
+            is not prepared.
         ArtsoundError: a pair's media are missing or cannot be decoded, or the disk is too small;
             names the pair. What was computed until then stays.
     """
+    if unknown := set(music) - set(splits):
+        raise UsageError(f"music of the split {min(unknown)!r}, which is not prepared")
     for split in splits:
         check_release(release, split=split)
     places = Places.of(cache, release, backbone, encoder)
     found = _open(release, splits, places, music)
     if found is None:
         report = progress or _silent
-        with _turn(cache, lambda: _tell(release, splits, places, report)):
+        with _turn(cache, lambda: _tell(release, splits, places, music, report)):
             builder = Builder(
                 release,
                 places,
@@ -147,28 +150,28 @@ def prepare(
 
 
 def _open(
-    release: Release, splits: Sequence[str], places: Places, hearing: Sequence[str]
+    release: Release, splits: Sequence[str], places: Places, hearing: Collection[str]
 ) -> tuple[dict[str, Rows], dict[str, Rows], dict[str, Rows]] | None:
-    """Return the views of moments, embeddings and those of music by split.
+    """Return the views of moments, artworks' embeddings and music's by split.
 
     None where something is missing.
     """
     moments, embeddings = opened(places.moments), opened(places.vectors)
-    heard = opened(places.music) if hearing else None
-    if moments is None or embeddings is None or (hearing and heard is None):
+    music = opened(places.music) if hearing else None
+    if moments is None or embeddings is None or (hearing and music is None):
         return None
-    clips, vectors, sounds = {}, {}, {}
+    clips, artworks, heard = {}, {}, {}
     for split in splits:
         rows = release.splits[split]
-        images, music = keys_of(places.checksums(split), rows)
-        if len(music) < rows or moments.missing(music) or embeddings.missing(images):
+        images, tracks = keys_of(places.checksums(split), rows)
+        if len(tracks) < rows or moments.missing(tracks) or embeddings.missing(images):
             return None
-        clips[split], vectors[split] = moments.rows(music), embeddings.rows(images)
-        if heard is not None and split in hearing:
-            if heard.missing(music):
+        clips[split], artworks[split] = moments.rows(tracks), embeddings.rows(images)
+        if music is not None and split in hearing:
+            if music.missing(tracks):
                 return None
-            sounds[split] = heard.rows(music)
-    return clips, vectors, sounds
+            heard[split] = music.rows(tracks)
+    return clips, artworks, heard
 
 
 @contextmanager
@@ -187,15 +190,24 @@ def _turn(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
         lock.release()
 
 
-def _tell(release: Release, splits: Sequence[str], places: Places, report: Report) -> None:
+def _tell(
+    release: Release,
+    splits: Sequence[str],
+    places: Places,
+    hearing: Collection[str],
+    report: Report,
+) -> None:
     """Report how many rows another process has cached until now."""
     moments, embeddings = opened(places.moments), opened(places.vectors)
+    music = opened(places.music) if hearing else None
     done, total = 0, sum(release.splits[split] for split in splits)
-    if moments is not None and embeddings is not None:
-        for split in splits:
-            images, music = keys_of(places.checksums(split), release.splits[split])
-            both = zip(images, music, strict=True)
-            done += sum(image in embeddings and track in moments for image, track in both)
+    for split in splits:
+        images, tracks = keys_of(places.checksums(split), release.splits[split])
+        needed = [(embeddings, images), (moments, tracks)]
+        if split in hearing:
+            needed.append((music, tracks))
+        held = [[cache is not None and key in cache for key in keys] for cache, keys in needed]
+        done += sum(map(all, zip(*held, strict=True)))
     report("caches, by another process", done, total)
 
 

@@ -1,9 +1,10 @@
 """The toy prior's evidence: an aligner on artworks that neither it nor its prior has seen.
 
 A small release holds out a pair or two, too few to tell anything. So all its pairs are split into
-folds; for each, a prior is trained on the music of the others and an aligner on their pairs, both
-from nothing, and `controls.measure` looks at the fold that was left out. With few pairs the split
-itself decides much; several splits, averaged over, take most of that away.
+folds; for each, a prior is trained on the music of the others and an aligner on their pairs (or, as
+by the lite recipe, on their music in the artworks' place), both from nothing, and
+`controls.measure` looks at the fold that was left out. With few pairs the split itself decides
+much; several splits, averaged over, take most of that away.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from art2mus.lite.backbone import train_toy
 from art2mus.lite.controls import Held, Losses, measure
 from art2mus.lite.music import Music
 from art2mus.lite.prior import PriorSettings
+from art2mus.training.aligner_inputs import AlignerInputs
 from art2mus.training.objective import Objective
 from art2mus.training.settings import StandIns
-from art2mus.training.shown import Shown
 from artsound.errors import UsageError
 
 Report = Callable[[str, int, int], None]
@@ -113,7 +114,7 @@ def cross_validate(
 
     Args:
         music: clips of all pairs; their rows are the pairs' numbers.
-        images: the artworks' embeddings, [pairs, E].
+        images: the artworks' embeddings, [pairs, E]; of the music's space, if that stands in.
         work: where the folds' backbones are written; one that is there from before is used.
         settings: how.
         prior: a finished backbone to use in all folds, which may have heard the held-out music (as
@@ -143,11 +144,11 @@ def cross_validate(
             torch.manual_seed(chosen.seed)
             aligner = ImageAligner(images.shape[1], chosen.tokens, backbone.hidden_dim)
         untrained = copy.deepcopy(aligner).eval()
-        shown = Shown.of(
+        inputs = AlignerInputs.of(
             images[heard.rows], heard.embeddings, chosen.stand_ins, chosen.embedding_noise
         )
         moments = _moments(backbone, heard)
-        training = train_aligner(aligner, objective, moments, shown, chosen, report)
+        training = train_aligner(aligner, objective, moments, inputs, chosen, report)
         parts = [
             _excerpt(_moments(backbone, music.of([pair])), chosen.held_frames) for pair in held
         ]
@@ -159,7 +160,7 @@ def train_aligner(
     aligner: ImageAligner,
     objective: Objective,
     moments: Tensor,
-    shown: Shown,
+    inputs: AlignerInputs,
     settings: FoldSettings,
     report: Report | None = None,
 ) -> list[float]:
@@ -171,7 +172,7 @@ def train_aligner(
         aligner: the weights' average, in eval mode, afterwards.
         objective: the frozen half.
         moments: of the clips, [n, 2C, T, H].
-        shown: the embeddings that go with them.
+        inputs: what it is shown of the same rows.
         settings: how.
         report: told what is done, how much of it, and of how much.
     """
@@ -193,7 +194,7 @@ def train_aligner(
             "moments": moments[rows, :, begin : begin + settings.frames],
             "embedding": torch.stack(
                 [
-                    shown.shown(row, settings.seed, step, place)
+                    inputs.embedding(row, settings.seed, step, place)
                     for place, row in enumerate(rows.tolist())
                 ]
             ),

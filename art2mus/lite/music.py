@@ -76,7 +76,7 @@ def gather(
         UsageError: the split is not there, or the embedder does not embed audio.
         ArtsoundError: a track is missing or cannot be decoded; names the pair.
     """
-    if not {"image", "audio"} <= set(require("embedder", embedder).modalities):
+    if not {"image", "audio"} <= require("embedder", embedder).modalities:
         raise UsageError(f"{embedder} does not embed both images and audio: try {EMBEDDER}")
     model: Any = Models().load("embedder", embedder)
     release.require(split)

@@ -9,7 +9,8 @@ import torch
 
 from art2mus.backbone import Backbone
 from art2mus.checkpoint.description import Description, check_encoder
-from art2mus.encoders import VisualEncoder, encoder_name
+from art2mus.encoder_names import encoder_name
+from art2mus.encoders import VisualEncoder
 from artsound.errors import UsageError
 
 _log = logging.getLogger(__name__)

@@ -72,7 +72,7 @@ def load_ranker(name: str) -> Ranker:
         UsageError: there is no such embedder, or it has not both images and music.
         ArtsoundError: its weights are not here and cannot be brought.
     """
-    from art2mus.encoders import encoder_name
+    from art2mus.encoder_names import encoder_name
 
     return Ranker(load("embedder", encoder_name(name)))
 

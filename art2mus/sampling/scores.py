@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from art2mus.encoders import VisualEncoder, encoder_name
+from art2mus.encoder_names import encoder_name
+from art2mus.encoders import VisualEncoder
 from art2mus.sampling.inputs import Inputs, in_batches
 from art2mus.sampling.ranking import encoder_ranker, load_ranker
 from art2mus.sampling.records import Item, read_records, sound_of, write_record

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from art2mus.encoder_names import embedders_of, encoder_name
 from art2mus.training.plan import Plan, launched
 from art2mus.training.settings import TrainSettings
 from artsound.errors import UsageError
@@ -32,13 +33,26 @@ def check_plan(release: Release, settings: TrainSettings, processes: int | None 
         processes: how many train together; those of this launch if None.
 
     Raises:
-        UsageError: the release has no such split, or it is smaller than a batch; or the backbone is
-            a folder whose GPT-2 has fewer positions than the tokens take.
+        UsageError: the release has no such split, or it is smaller than a batch; or there is no
+            such encoder, or it does not embed the music that is to stand in for artworks; or the
+            backbone is a folder whose GPT-2 has fewer positions than the tokens take.
+        MissingDependency: a package that the encoder needs is not installed.
     """
+    _check_encoder(settings)
     release.require(settings.split)
     plan = Plan.make(release.splits[settings.split], settings, processes or launched())
     _check_room(settings)
     return plan
+
+
+def _check_encoder(settings: TrainSettings) -> None:
+    name = encoder_name(settings.encoder)
+    able = embedders_of("image", "audio")
+    if settings.stand_ins.share and name not in able:
+        raise UsageError(
+            f"stand_ins.share = {settings.stand_ins.share:g}: {name} does not embed music; --set"
+            f" stand_ins.share=0, or take {', '.join(able)}"
+        )
 
 
 def _check_room(settings: TrainSettings) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from art2mus.diffusion import draw
+from art2mus.training.aligner_inputs import AlignerInputs
 from art2mus.training.plan import BatchSampler, Example
-from art2mus.training.shown import Shown
 
 Batch = dict[str, Tensor]
 
@@ -24,16 +24,16 @@ class Examples(Dataset[dict[str, Any]]):
 
     Args:
         moments: by row, [2C, ...].
-        embeddings: that go with them.
+        inputs: what the aligner is shown of the same rows.
         seed: of all that is random.
         timesteps: how many the diffusion has.
     """
 
     def __init__(
-        self, moments: Sequence[Any], embeddings: Shown, seed: int, timesteps: int = 1000
+        self, moments: Sequence[Any], inputs: AlignerInputs, seed: int, timesteps: int = 1000
     ) -> None:
         self.moments = moments
-        self.embeddings = embeddings
+        self.inputs = inputs
         self.seed = seed
         self.timesteps = timesteps
 
@@ -45,7 +45,7 @@ class Examples(Dataset[dict[str, Any]]):
         drawn = draw(self.seed, epoch, row, shape, self.timesteps)
         return {
             "moments": moments,
-            "embedding": self.embeddings.shown(row, self.seed, epoch, row),
+            "embedding": self.inputs.embedding(row, self.seed, epoch, row),
             "timestep": drawn.timestep,
             "posterior": drawn.posterior,
             "noise": drawn.noise,

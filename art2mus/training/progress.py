@@ -69,6 +69,8 @@ class TrainingProgress:
         began, before = self._began.get(what, (now, done))
         if done <= before:  # the first time, or it begins anew, as a fold's training does
             began, before = self._began[what] = (now, done)
+            if self._bars is not None and what in self._tasks:
+                self._bars.reset(self._tasks[what])
         rate = (done - before) / (now - began) if now > began else 0.0
         words = ", ".join(filter(None, (note, f"{rate:.2f}/s" if rate else "")))
         if self._bars is not None:

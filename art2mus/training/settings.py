@@ -63,12 +63,12 @@ class Aligner(_Section):
 class StandIns(_Section):
     """Music that is shown to the aligner in its artwork's place (not the paper's).
 
-    The encoder must embed images and audio into one space: see `training.shown`.
+    The encoder must embed images and audio into one space: see `training.aligner_inputs`.
 
     Attributes:
         share: of the examples in which it is; 0 for none.
-        spread: how far the music's embeddings then lie from their mean, in parts of how far they
-            do. What artworks share with their music is the smaller part of how they differ.
+        spread: the factor by which the deviations of the music's embeddings from their mean are
+            multiplied. Below 1: of how artworks differ, their music shares only a part.
     """
 
     share: float = Field(default=0.0, ge=0, le=1)
@@ -213,9 +213,9 @@ class TrainSettings(_Section):
         deterministic: use only kernels whose result does not vary (a GPU's may).
         gradient_checkpointing: recompute the U-Net's activations: slower, and less memory.
         ema_decay: keep a moving average of the weights, and publish it; none for no average.
-        embedding_noise: each time an artwork is learned from, its embedding is moved by normal
-            noise of about this part of its length, lest few artworks are learned by heart; 0 for
-            none, as in the paper.
+        embedding_noise: each time an embedding is learned from, it is moved by normal noise of
+            about this part of its length, lest few artworks are learned by heart; 0 for none, as
+            in the paper.
         stand_ins: show the music's own embedding in the artwork's place.
     """
 
@@ -285,6 +285,8 @@ class TrainSettings(_Section):
         hidden |= {key for key in mine | theirs if key.startswith(watching)}
         if self.schedule.decay == other.schedule.decay == "constant":
             hidden |= {"schedule.epochs", "schedule.steps"}
+        if not (self.stand_ins.share or other.stand_ins.share):
+            hidden.add("stand_ins.spread")
         keys = sorted((mine.keys() | theirs.keys()) - hidden)
         return [key for key in keys if mine.get(key) != theirs.get(key)]
 

@@ -20,6 +20,7 @@ from art2mus.backbone import Backbone
 from art2mus.checkpoint import Description
 from art2mus.data import Release
 from art2mus.data.prepare import Prepared
+from art2mus.training.aligner_inputs import AlignerInputs
 from art2mus.training.examples import Examples
 from art2mus.training.folder import RunFolder
 from art2mus.training.frozen import Watch, check_only_learns
@@ -28,7 +29,6 @@ from art2mus.training.objective import Guidance, Objective, padding
 from art2mus.training.plan import Plan
 from art2mus.training.progress import TrainingProgress
 from art2mus.training.settings import TrainSettings
-from art2mus.training.shown import Shown
 from art2mus.training.state import Position
 from art2mus.training.trainer import Trainer
 from art2mus.training.validation import Validator
@@ -170,7 +170,7 @@ def make_trainer(
     music = prepared.music(split) if wanted.share else None
     examples = Examples(
         prepared.moments(split),
-        Shown.of(prepared.embeddings(split), music, wanted, settings.embedding_noise),
+        AlignerInputs.of(prepared.embeddings(split), music, wanted, settings.embedding_noise),
         settings.seed,
         len(objective.alphas_cumprod),
     )

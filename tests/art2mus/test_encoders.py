@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from art2mus.encoders import VisualEncoder, encoder_licence, encoder_name
+from art2mus.encoder_names import encoder_licence, encoder_name
+from art2mus.encoders import VisualEncoder
 from artsound.errors import ArtsoundError, UsageError
 from tests.models.imagebind.tiny import CONFIG, write_checkpoint, write_merges
 from tests.models.tiny_clip import DIMENSION, write_clip

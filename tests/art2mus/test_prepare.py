@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from art2mus.data.caches import ArrayCache
 from art2mus.data.prepare import Prepared, prepare
 from art2mus.encoders import VisualEncoder
 from art2mus.mel import log_mel, training_clip
+from art2mus.training.aligner_inputs import AlignerInputs
 from art2mus.training.examples import Examples
-from art2mus.training.shown import Shown
 from artsound.errors import ArtsoundError, UsageError
 from tests.art2mus.tiny_backbone import write_tiny_backbone
 from tests.models.tiny_clip import DIMENSION, write_clip
@@ -195,13 +196,35 @@ def test_music_is_embedded_where_it_is_asked_for(place: Path, tmp_path: Path, ru
     for media in open_release(place / "release").media("train"):
         samples, rate = media.audio()
         clip = training_clip(torch.from_numpy(samples), rate)
-        (wanted,) = lite.embedder.embed_audio([clip[:160_000].numpy()], 16_000)
+        assert clip[16_000:].abs().max() == 0 < clip[:16_000].abs().max()  # 11 s, from 10 s on
+        (wanted,) = lite.embedder.embed_audio([clip[:48_000].numpy()], 16_000)
         found = prepared.music("train")[media.row]
         assert found == pytest.approx(wanted, abs=1e-5)
         assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
     assert np.array_equal(prepared.music("train")[7], prepared.music("train")[2])
     with pytest.raises(UsageError, match="'test' was not prepared"):
         prepared.music("test")
+    with pytest.raises(UsageError, match="music of the split 'valid', which is not prepared"):
+        run(tmp_path / "c", encoder=lite, music=["train", "valid"])
+
+
+def test_music_that_was_stopped_goes_on_to_the_same_bytes(
+    place: Path, tmp_path: Path, run: Prepare
+) -> None:
+    lite = VisualEncoder.load("lite")
+
+    def stop(_: str, done: int, __: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    for name in ("whole", "stopped"):
+        with pytest.raises(KeyboardInterrupt) if name == "stopped" else nullcontext():
+            report = stop if name == "stopped" else lambda *_: None
+            run(tmp_path / name, ("train",), encoder=lite, music=["train"], progress=report)
+    (partial,) = (tmp_path / "stopped/music").iterdir()
+    assert 0 < (partial / "keys.txt").read_text().count("\n") < 4
+    run(tmp_path / "stopped", ("train",), encoder=lite, music=["train"])
+    assert _files(tmp_path / "stopped") == _files(tmp_path / "whole")
 
 
 def test_a_changed_release_computes_only_what_is_new(
@@ -220,7 +243,7 @@ def test_a_changed_release_computes_only_what_is_new(
 
 def test_workers_read_the_maps(cache: Path, run: Prepare) -> None:
     prepared = run(cache)
-    rows = Examples(prepared.moments("train"), Shown(prepared.embeddings("train")), seed=0)
+    rows = Examples(prepared.moments("train"), AlignerInputs(prepared.embeddings("train")), seed=0)
     whole = {n: rows[0, n] for n in range(ROWS)}
     sent = pickle.dumps(rows)  # as a worker that is spawned gets it
     assert len(sent) < 5000
@@ -305,6 +328,16 @@ def test_who_waits_for_another_process_says_how_far_it_is(
     assert run(cache, progress=told).splits == {"train": ROWS, "test": 1}
     assert said[:3] == [("caches, by another process", 0, ROWS + 1)] * 3
     assert said[3] == ("caches of train", 1, ROWS)
+    # All but the music of the training split is there: the test split's row is ready.
+    said.clear()
+    other.acquire()
+    assert run(cache, encoder=VisualEncoder.load("lite"), music=["train"], progress=told).splits
+    assert said[:3] == [("caches, by another process", 0, ROWS + 1)] * 3  # another encoder's
+    said.clear()
+    other.acquire()
+    shutil.rmtree(next((cache / "music").iterdir()))
+    assert run(cache, encoder=VisualEncoder.load("lite"), music=["train"], progress=told).splits
+    assert said[:3] == [("caches, by another process", 1, ROWS + 1)] * 3
 
 
 def test_what_cannot_be_prepared_is_one_line(

@@ -117,6 +117,11 @@ def test_only_what_changes_weights_stands_in_the_way_of_going_on() -> None:
     assert recipe.differences(TrainSettings.read("paper", watched)) == []
     other = TrainSettings.read("paper", ["optimizer.learning_rate=1e-4", "aligner.tokens=4"])
     assert recipe.differences(other) == ["aligner.tokens", "optimizer.learning_rate"]
+    spread = TrainSettings.read("paper", ["stand_ins.spread=0.5"])
+    assert recipe.differences(spread) == []  # nothing stands in
+    half, all_ = (TrainSettings.read("paper", [f"stand_ins.share={n}"]) for n in (0.5, 1))
+    assert half.differences(all_) == ["stand_ins.share"]
+    assert half.differences(spread) == ["stand_ins.share", "stand_ins.spread"]
     longer = [TrainSettings.read("lite", [f"schedule.epochs={n}"]) for n in (3, 4)]
     assert longer[0].differences(longer[1]) == ["schedule.epochs"]  # its rate decays
 

@@ -45,4 +45,4 @@ def as_product(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     patches = padded.unfold(1, 3, 1).unfold(2, 3, 1).permute(0, 1, 2, 4, 5, 3)
     kernels = convolution.weight.permute(0, 2, 3, 1).reshape(-1, 9 * channels)
     found = nn.functional.linear(patches.reshape(-1, 9 * channels), kernels, convolution.bias)
-    return found.view(n, height, width, -1).permute(0, 3, 1, 2)
+    return found.view(n, height, width, len(kernels)).permute(0, 3, 1, 2)
