@@ -88,7 +88,7 @@ def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
         )
 
     positive, negative = conditioning(batch), conditioning(1)
-    ours._positive = lambda embeds, text: positive  # both are given what GPT-2 would say
+    ours.extractor = lambda text: lambda embeds: positive  # both are given what GPT-2 would say
     away = negative.repeat(batch)
     given = {
         "prompt_embeds": positive.text,
