@@ -20,6 +20,7 @@ CLIP_SAMPLES: Final = FRAMES * HOP
 """A training clip: 10.24 s, of which the last 0.24 s are silent."""
 
 SOUNDING_SAMPLES: Final = 10 * SAMPLE_RATE
+"""How many of its samples are a track's, at most."""
 
 VERSION: Final = "audioldm-1"
 """Another one whenever a clip would give other numbers: caches are keyed by it."""

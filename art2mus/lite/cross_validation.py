@@ -30,16 +30,17 @@ from art2mus.lite.music import Music
 from art2mus.lite.prior import PriorSettings
 from art2mus.training.aligner_inputs import AlignerInputs
 from art2mus.training.objective import Objective
-from art2mus.training.settings import StandIns
+from art2mus.training.settings import StandIns, TrainSettings
 from artsound.errors import UsageError
 
 Report = Callable[[str, int, int], None]
+LITE: Final = TrainSettings.read("lite")
 _FRAMES: Final = 240  # latent frames of a clip that sound; the rest of 10.24 s is silent
 
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """How each fold is trained and looked at.
+    """How each fold is trained and looked at; by default as by the lite recipe, but for longer.
 
     Attributes:
         folds: into how many parts the pairs are split.
@@ -61,16 +62,16 @@ class FoldSettings:
     folds: int = 5
     splits: int = 1
     prior: PriorSettings = field(default_factory=PriorSettings)
-    tokens: int = 8
+    tokens: int = LITE.aligner.tokens
     steps: int = 400
     batch: int = 8
     frames: int = 64
     held_frames: int = _FRAMES
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    ema_decay: float = 0.98
-    embedding_noise: float = 0.6
-    stand_ins: StandIns = field(default_factory=lambda: StandIns(share=1.0, spread=0.35))
+    learning_rate: float = LITE.optimizer.learning_rate
+    weight_decay: float = LITE.optimizer.weight_decay
+    ema_decay: float = LITE.ema_decay or 0.0
+    embedding_noise: float = LITE.embedding_noise
+    stand_ins: StandIns = LITE.stand_ins
     seed: int = 0
 
 

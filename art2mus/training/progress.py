@@ -40,10 +40,11 @@ class TrainingProgress:
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, int] = {}
         self._said = 0.0
 
     def __enter__(self) -> Self:
-        self._tasks, self._began = {}, {}
+        self._tasks, self._began, self._last = {}, {}, {}
         if not self.quiet and self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -66,11 +67,12 @@ class TrainingProgress:
         if self.quiet:
             return
         now = time.monotonic()
-        began, before = self._began.get(what, (now, done))
-        if done <= before:  # the first time, or it begins anew, as a fold's training does
-            began, before = self._began[what] = (now, done)
-            if self._bars is not None and what in self._tasks:
+        if done < self._last.get(what, done):  # it begins anew, as each fold's training does
+            del self._began[what]
+            if self._bars is not None:
                 self._bars.reset(self._tasks[what])
+        self._last[what] = done
+        began, before = self._began.setdefault(what, (now, done))
         rate = (done - before) / (now - began) if now > began else 0.0
         words = ", ".join(filter(None, (note, f"{rate:.2f}/s" if rate else "")))
         if self._bars is not None:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,31 +255,45 @@ def test_a_state_that_another_training_has_replaced_is_not_gone_on_from(
     assert (out / "art2mus.json").is_file()
 
 
-def test_what_is_said_to_be_left_has_a_unit_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Return what shows the progress (seconds since the last, done, total) as lines."""
     monkeypatch.setattr("art2mus.training.progress._LINE_S", 0.0)
-    said = io.StringIO()
-    with TrainingProgress(console=Console(file=said, width=200)) as progress:
-        progress("train", 0, 10)
-        time.sleep(0.02)
-        progress("train", 5, 10)
-        progress("train", 5, 10**7)
-    few, many = said.getvalue().splitlines()[-2:]
+
+    def call(*steps: tuple[float, int, int]) -> list[str]:
+        said = io.StringIO()
+        with TrainingProgress(console=Console(file=said, width=200)) as progress:
+            for pause, done, total in steps:
+                time.sleep(pause)
+                progress("train", done, total)
+        return said.getvalue().splitlines()
+
+    return call
+
+
+def test_what_is_said_to_be_left_has_a_unit_that_fits(lines: Callable[..., list[str]]) -> None:
+    few, many = lines((0, 0, 10), (0.02, 5, 10), (0, 5, 10**7))[-2:]
     assert re.search(r"train: 5 of 10, .*, about 1 s left$", few)
     assert re.search(r"about \d+ min left$", many)
 
 
-def test_what_begins_anew_is_timed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("art2mus.training.progress._LINE_S", 0.0)
-    said = io.StringIO()
-    with TrainingProgress(console=Console(file=said, width=200)) as progress:
-        progress("fold", 1, 100)
-        time.sleep(0.5)
-        progress("fold", 1, 100)
-        time.sleep(0.01)
-        progress("fold", 100, 100)
-    rate = re.search(r"100 of 100, ([\d.]+)/s", said.getvalue())
-    assert rate is not None
-    assert float(rate[1]) > 198  # more than if the half second counted
+def test_what_begins_anew_is_timed_anew(lines: Callable[..., list[str]]) -> None:
+    def rate(line: str) -> float:
+        return float(re.findall(r"([\d.]+)/s", line)[0])
+
+    first, again = lines((0, 1, 100), (0.5, 100, 100), (0, 1, 100), (0.01, 100, 100))[1::2]
+    assert rate(first) <= 198 < rate(again)
+    # To wait is not to begin anew: the half second counts.
+    assert rate(lines((0, 1, 100), (0.5, 1, 100), (0, 100, 100))[-1]) <= 198
+
+
+def test_a_bar_of_what_begins_anew_runs_again() -> None:
+    with TrainingProgress(console=Console(file=io.StringIO(), force_terminal=True)) as progress:
+        for done in (1, 10, 1):
+            progress("fold", done, 10)
+        assert progress._bars is not None
+        (task,) = progress._bars.tasks
+        assert (task.completed, task.finished) == (1, False)
 
 
 def test_restarting_leaves_nothing_of_before(ground: Ground, trained: Path, tmp_path: Path) -> None:

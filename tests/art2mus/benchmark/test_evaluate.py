@@ -293,7 +293,11 @@ def test_embedders_of_the_paper(release: Release, truth: dict[str, Path], tmp_pa
     assert found["fad-vggish"].checkpoint == "vggish-10086976.pth"
     assert found["fad-vggish"].checkpoint_hash == hashlib.sha256(vggish.read_bytes()).hexdigest()
     assert found["fad-clap-music"].details["rank_deficient"]
-    assert found["score-caption-clap-music"].items is not None
+    cosines = found["score-caption-clap-music"].items
+    assert cosines is not None
+    assert len(cosines) == 4
+    assert all(-1 <= cosine <= 1 for cosine in cosines.values())
+    assert len(set(cosines.values())) == 4
 
 
 def test_joint_embedders_share_a_space() -> None:
