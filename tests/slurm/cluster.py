@@ -77,8 +77,8 @@ def slurm_cluster(cpus: int | None = None) -> Iterator[Path]:
     Yields:
         The folder of its logs, which goes with it.
     """
-    # Directly under the system's folder: a socket's path must be short.
-    root = Path(tempfile.mkdtemp(prefix="slurm-"))
+    # Not in TMPDIR, which may be long: a socket's path must be short.
+    root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
     before = os.environ.get("SLURM_CONF")
     with ExitStack() as leaving:
         leaving.callback(shutil.rmtree, root, ignore_errors=True)
