@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from artsound.models.checkpoints import CheckpointError, read_tensors
+from artsound.models.fast_linear import speed_up
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 Tokenizer = TypeVar("Tokenizer", bound=PreTrainedTokenizerBase)
@@ -126,7 +127,7 @@ def load_model(
             ) from error
     _refuse_misfits(kind, folder, report, unused)
     loaded: Model = model.to(device).eval()
-    return loaded
+    return speed_up(loaded)
 
 
 def load_tokenizer(

@@ -3,8 +3,8 @@
 Speed: items a second of `embed_images`, `embed_audio` and `embed_text`, decoding of media aside but
 with everything else from pixels, samples and strings to vectors; of the authors' code only the
 network is timed, on inputs that lie ready. Both compute in float32 from the same weights, their
-turns interleaved; the best round counts. Time is the processor's, so that on one thread (the
-default) other jobs on the machine count little. Memory: the peak of a process that loads the
+turns interleaved; the best round counts. On one thread (the default) time is the processor's, so
+that other jobs on the machine count little. Memory: the peak of a process that loads the
 checkpoint, the first time (a .pth is converted) and later, when little of the file has been read.
 
 The authors' code is a checkout of facebookresearch/ImageBind; timm and iopath, of which it needs
@@ -23,7 +23,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import types
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -38,6 +37,7 @@ from artsound.models import pixels
 from artsound.models.imagebind import ImageBind, ImageBindConfig, audio
 from artsound.models.imagebind.network import ImageBindNetwork
 from tests.models.tiny_bpe import CORPUS, clip_vocabulary, write_vocabulary
+from tests.perf.turns import best
 
 SECONDS = 30
 _LOAD = """
@@ -115,18 +115,6 @@ def load(path: Path, cache: Path) -> tuple[float, float]:
     )
     seconds, gigabytes = json.loads(done.stdout)
     return seconds, gigabytes
-
-
-def best(rounds: int, calls: list[Callable[[], object]]) -> list[float]:
-    """Return each call's best time in seconds, their turns interleaved, after one round unseen."""
-    times: list[list[float]] = [[] for _ in calls]
-    for number in range(rounds + 1):
-        for call, taken in zip(calls, times, strict=True):
-            began = time.process_time()
-            call()
-            if number:
-                taken.append(time.process_time() - began)
-    return [min(taken) for taken in times]
 
 
 def main() -> None:

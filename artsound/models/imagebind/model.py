@@ -15,6 +15,7 @@ from artsound.errors import UsageError
 from artsound.models import pixels
 from artsound.models.base import FloatArray, Modality
 from artsound.models.catalogue import CATALOGUE
+from artsound.models.fast_linear import speed_up
 from artsound.models.imagebind import audio
 from artsound.models.imagebind.config import IMAGE_SIDE, ImageBindConfig
 from artsound.models.imagebind.network import ImageBindNetwork
@@ -87,7 +88,7 @@ class ImageBind:
         network = ImageBindNetwork.from_checkpoint(where, config or ImageBindConfig())
         vocabulary = tokenizer or _beside(where)
         return cls(
-            network.to(device=torch.device(device), dtype=dtype),
+            speed_up(network.to(device=torch.device(device), dtype=dtype)),
             Tokenizer.from_path(vocabulary) if vocabulary else None,
             independent_means=independent_means,
         )

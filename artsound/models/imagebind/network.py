@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from artsound.models.checkpoints import load_into, read_tensors
+from artsound.models.fast_linear import linear
 from artsound.models.imagebind.config import (
     CONTEXT,
     IMAGE_PATCH,
@@ -71,7 +72,7 @@ class ImageProjection(nn.Module):
         kernel = weight.float().sum(2).to(weight.dtype).flatten(1)
         side = IMAGE_SIDE // IMAGE_PATCH
         patches = pixels.view(-1, 3, side, IMAGE_PATCH, side, IMAGE_PATCH)
-        return functional.linear(patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2), kernel)
+        return linear(patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2), kernel)
 
 
 class AudioProjection(nn.Module):

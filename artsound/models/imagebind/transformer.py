@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from artsound.models.fast_linear import linear
+
 EPSILON: Final = 1e-6
 _MLP_RATIO: Final = 4
 
@@ -49,12 +51,12 @@ class Attention(nn.Module):
         """
         mask = None
         if at is None:
-            together = functional.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+            together = linear(tokens, self.in_proj_weight, self.in_proj_bias)
             query, key, value = together.chunk(3, dim=-1)
         else:
             width, weight, bias = tokens.shape[-1], self.in_proj_weight, self.in_proj_bias
             query = functional.linear(pick(tokens, at), weight[:width], bias[:width])
-            rest = functional.linear(tokens, weight[width:], bias[width:])
+            rest = linear(tokens, weight[width:], bias[width:])
             key, value = rest.chunk(2, dim=-1)
             if causal:
                 places = torch.arange(tokens.shape[1], device=tokens.device)

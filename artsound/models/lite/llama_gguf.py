@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from artsound.errors import ArtsoundError
+from artsound.models.fast_linear import speed_up
 
 _LAYER_NAMES = {
     "attn_norm": "input_layernorm",
@@ -132,4 +133,4 @@ def load_llama_gguf(path: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFa
     # Its tables are computed, not stored, so they are still on the meta device.
     model.model.rotary_emb = LlamaRotaryEmbedding(config)
     model.requires_grad_(False).train(False)
-    return model, _tokenizer(fields)
+    return speed_up(model), _tokenizer(fields)

@@ -18,6 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from artsound.models.base import FloatArray
+from artsound.models.fast_linear import speed_up
 from artsound.models.lite.weights import minilm_folder
 
 DIMENSION: Final = 384
@@ -47,9 +48,8 @@ class MiniLM:
         folder = str(minilm_folder())
         with _quiet():
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model = AutoModel.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32
-            ).eval()
+            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        self.model = speed_up(model.eval())
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts.

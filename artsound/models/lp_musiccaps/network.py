@@ -11,6 +11,7 @@ from torch import nn
 from transformers import BartConfig, BartForConditionalGeneration
 
 from artsound.models.checkpoints import load_into, read_tensors
+from artsound.models.fast_linear import speed_up
 from artsound.models.lp_musiccaps.encoder import AudioEncoder
 from artsound.models.lp_musiccaps.mel import LogMel
 from artsound.models.pretrained import model_type, read_json
@@ -111,7 +112,7 @@ def load_network(
     network.audio_encoder.to(dtype)
     bart: nn.Module = network.bart
     bart.to(dtype)
-    return network.to(device).eval()
+    return speed_up(network.to(device).eval())
 
 
 def _named(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

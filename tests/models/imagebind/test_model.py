@@ -14,10 +14,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from artsound.errors import ArtsoundError, MissingDependency, UsageError
+from artsound.models import fast_linear
 from artsound.models.base import Embedder, FloatArray
 from artsound.models.checkpoints import CheckpointError
 from artsound.models.imagebind import ImageBind, audio
 from artsound.models.imagebind.tokenizer import BPE_FILE, Tokenizer
+from artsound.models.imagebind.transformer import Block
 from artsound.models.imagebind_official import OfficialImageBind
 from artsound.models.registry import Models
 from artsound.models.settings import ModelSettings
@@ -68,6 +70,37 @@ def test_it_is_an_embedder_of_unit_vectors(model: ImageBind) -> None:
         close(np.linalg.norm(vectors, axis=1), np.ones(len(vectors), np.float32))
     for nothing in (model.embed_images([]), model.embed_audio([], 8), model.embed_text([])):
         assert nothing.shape == (0, 12)
+
+
+def test_the_faster_products_give_the_same_vectors(
+    folder: Path, model: ImageBind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vectors(of: ImageBind) -> list[FloatArray]:
+        wave = tiny.waveforms()["long"]
+        return [
+            of.embed_images(tiny.images()),
+            of.embed_audio([wave], 16_000),
+            of.embed_text(tiny.TEXTS),
+        ]
+
+    monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: False)
+    plain = vectors(model)
+    monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: True)
+    for threshold in ("_FEWEST_ROWS", "_LEAST_WORK", "_NARROWEST"):
+        monkeypatch.setattr(fast_linear, threshold, 1)
+    product, taken = fast_linear._product, []
+
+    def counted(*given: Any) -> torch.Tensor:
+        taken.append(given)
+        return product(*given)
+
+    monkeypatch.setattr(fast_linear, "_product", counted)
+    path = folder / "imagebind_huge.pth"
+    fast = ImageBind.from_checkpoint(path, tiny.CONFIG, tokenizer=folder / "tokenizer")
+    for found, expected in zip(vectors(fast), plain, strict=True):
+        close(found, expected)
+    blocks = [layer for layer in fast.network.modules() if isinstance(layer, Block)]
+    assert len(taken) >= 3 * len(blocks) > 0  # of attention one at least, of the MLP two
 
 
 def test_a_vector_does_not_depend_on_the_batch(model: ImageBind) -> None:
