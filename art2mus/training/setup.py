@@ -96,7 +96,7 @@ def make_objective(settings: TrainSettings, backbone: Backbone, prepared: Prepar
     unet, language_model = backbone.unet, backbone.language_model
     if unet.dtype != dtype:
         unet, language_model = unet.to(dtype), language_model.to(dtype)
-    # A twentieth faster on a CPU, and what a GPU's convolutions in bf16 want.
+    # A few percent faster on a CPU, and what a GPU's convolutions in bf16 want.
     unet = unet.to(memory_format=torch.channels_last)
     needed = padding(mask.to(device))
     if settings.gradient_checkpointing:

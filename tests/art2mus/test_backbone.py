@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import AudioLDM2UNet2DConditionModel
+from torch import nn
+from transformers import GPT2Model
 
 from art2mus.backbone import Backbone
 from art2mus.backbone.files import PARTS
+from art2mus.rollout import rollout
 from artsound.errors import ArtsoundError, UsageError
-from tests.art2mus.tiny_backbone import write_tiny_backbone
+from artsound.models import fast_linear
+from tests.art2mus.tiny_backbone import HIDDEN, TEXT, write_tiny_backbone
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,46 @@ def test_reads_the_weights_that_diffusers_reads(folder: Path) -> None:
             assert part.state_dict().keys() == theirs.keys()
             assert all(torch.equal(held, theirs[key]) for key, held in part.state_dict().items())
     assert dict(backbone.scheduler.config) == dict(pipeline.scheduler.config)
+
+
+def test_the_faster_forms_compute_what_the_plain_ones_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: True)
+    for threshold in ("_FEWEST_ROWS", "_LEAST_WORK", "_NARROWEST"):
+        monkeypatch.setattr(fast_linear, threshold, 1)
+    product, taken = fast_linear._product, []
+
+    def counted(*given: Any) -> torch.Tensor:
+        taken.append(given)
+        return product(*given)
+
+    monkeypatch.setattr(fast_linear, "_product", counted)
+    backbone = Backbone.open(folder)
+    kinds: tuple[Any, Any] = (AudioLDM2UNet2DConditionModel, GPT2Model)
+    plain = [
+        kind.from_pretrained(folder / part).eval()
+        for kind, part in zip(kinds, ("unet", "language_model"), strict=True)
+    ]
+    latents, text = torch.randn(2, 8, 32, 16), torch.randn(2, 5, TEXT)
+    tokens = torch.randn(2, 6, HIDDEN)
+    found = []
+    for unet, gpt2 in (plain, (backbone.unet, backbone.language_model)):
+        given = tokens.clone().requires_grad_()
+        noise = unet(
+            latents,
+            torch.tensor([10, 900]),
+            encoder_hidden_states=rollout(gpt2, given),
+            encoder_hidden_states_1=text,
+        ).sample
+        noise.square().sum().backward()
+        assert given.grad is not None
+        assert given.grad.abs().max() > 0
+        found.append((noise.detach(), given.grad))
+    for theirs, ours in zip(*found, strict=True):
+        assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
+    linear = [layer for layer in backbone.unet.modules() if isinstance(layer, nn.Linear)]
+    assert len(taken) >= len(linear) > 0
 
 
 def test_fingerprint_is_of_the_weights(folder: Path, tmp_path: Path) -> None:

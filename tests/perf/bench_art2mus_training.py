@@ -1,16 +1,17 @@
-"""A training step of the full-size AudioLDM 2 with random weights, beside two others in one run.
+"""A training step of the full-size AudioLDM 2 with random weights, beside others in one run.
 
 * ours: latents, image embeddings and prompts from the caches, the aligner, the rollout, the U-Net,
-  the loss, backward and AdamW; the U-Net in channels-last, as our training keeps it;
+  the loss, backward and AdamW; the U-Net and GPT-2 in the form that a training gives them;
 * straightforward: as the authors' 2024 code does it, with the same result to learn from: the VAE
   encodes the mel-spectrogram, FLAN-T5 the prompt and the negative one, CLAP and GPT-2 the negative
   one too, GPT-2 reads all anew at each step of a rollout, and the U-Net has both branches of the
   guidance inside the loss, with gradients;
-* bare: nothing but the U-Net as it is loaded, forward and backward to what conditions it.
+* bare: nothing but the U-Net as diffusers loads it, forward and backward to what conditions it;
+* bare_ours: the same of the U-Net in our form.
 
 Everything is in float32 and built in memory from the sizes of the published configurations;
-nothing is read or written. The turns are interleaved and the best counts. On a CPU time is the
-processor's, so that on one thread (the default) other jobs count little; on a GPU it is the
+nothing is read or written. The turns are interleaved and the best counts. On one thread (the
+default) time is the processor's, so that other jobs count little; on more, and on a GPU, it is the
 clock's. Memory is the peak of a process that takes two steps of one kind and loads only what that
 kind needs.
 
@@ -33,11 +34,12 @@ import torch
 from torch import Tensor
 
 from art2mus.aligner import ImageAligner
+from art2mus.backbone.parts import faster
 from art2mus.diffusion import add_noise, noise_loss
 from art2mus.training.objective import Objective
 from tests.perf import full_size
 
-KINDS: Final = ("ours", "straightforward", "bare")
+KINDS: Final = ("ours", "straightforward", "bare", "bare_ours")
 TOKENS: Final = 16
 PROMPT: Final = 10  # FLAN-T5's tokens of the fixed prompt
 
@@ -66,7 +68,8 @@ MAKERS: Final[dict[str, Callable[[], Any]]] = {
     "projection": full_size.projection,
 }
 PARTS: Final = tuple(MAKERS)
-MAKERS["unet_channels_last"] = lambda: full_size.unet().to(memory_format=torch.channels_last)
+MAKERS["unet_ours"] = lambda: faster(full_size.unet(), "unet").to(memory_format=torch.channels_last)
+MAKERS["gpt2_ours"] = lambda: faster(full_size.gpt2(), "language_model")
 
 
 class Step:
@@ -109,8 +112,8 @@ class Step:
 
     def _ours(self) -> None:
         objective = Objective(
-            unet=self.parts.unet_channels_last,
-            language_model=self.parts.gpt2,
+            unet=self.parts.unet_ours,
+            language_model=self.parts.gpt2_ours,
             loa_tokens=8,
             text=self.text,
             text_mask=None,
@@ -147,7 +150,13 @@ class Step:
         return given[:, -8:]
 
     def _bare(self) -> None:
-        predicted = self.parts.unet(
+        self._only(self.parts.unet)
+
+    def _bare_ours(self) -> None:
+        self._only(self.parts.unet_ours)
+
+    def _only(self, unet: Any) -> None:
+        predicted = unet(
             self.held["noise"],
             self.held["timestep"],
             encoder_hidden_states=self.loa,
@@ -159,16 +168,21 @@ class Step:
 
 
 def seconds(step: Step, device: str) -> float:
-    """Take one step: the processor's seconds on a CPU, the clock's on a GPU."""
-    if device == "cpu":
+    """Take one step: the processor's seconds on one thread of a CPU, else the clock's."""
+    if device == "cpu" and torch.get_num_threads() == 1:
         began = time.process_time()
         step.take()
         return time.process_time() - began
-    torch.cuda.synchronize()
-    began = time.perf_counter()
+    began = _clock(device)
     step.take()
-    torch.cuda.synchronize()
-    return time.perf_counter() - began
+    return _clock(device) - began
+
+
+def _clock(device: str) -> float:
+    """Return the time when all that was asked for is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def peak(kind: str, options: argparse.Namespace) -> float:

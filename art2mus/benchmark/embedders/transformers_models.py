@@ -17,6 +17,7 @@ from transformers import EncodecModel, HubertConfig, HubertModel
 
 from art2mus.benchmark.embedders.base import Features, Waveform
 from artsound.models.checkpoints import CheckpointError, load_into, read_tensors
+from artsound.models.fast_linear import speed_up
 from artsound.models.pretrained import load_model, quiet, read_json
 
 _MERT_RATE: Final = 24_000
@@ -85,7 +86,7 @@ class Mert:
             raise CheckpointError(f"{folder} holds no weights: it needs {' or '.join(_WEIGHTS)}")
         tensors = {_renamed(name): tensor for name, tensor in read_tensors(path).items()}
         load_into(model, tensors, path)
-        self._model = model.eval().to(device)
+        self._model = speed_up(model.eval().to(device))
         self._device = device
         self.fingerprint = f"mert-1:{fingerprint}"
 
