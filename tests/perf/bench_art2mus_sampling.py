@@ -1,15 +1,15 @@
 """Sampling seconds of `Art2MusPipeline` beside diffusers' `AudioLDM2Pipeline`, and its solvers.
 
 Speed: AudioLDM 2's U-Net of full size (346.9 million parameters) with random weights and the tiny
-test backbone's other parts, both pipelines given the same conditioning, seeds and steps; the time
-is that of the whole call with latents as output, their turns interleaved, and the best round
-counts. It is the processor's, so that on one thread (the default) other jobs on the machine count
-little.
+test backbone's other parts, both pipelines given the same conditioning, seeds and steps, ours the
+U-Net in the form that `Backbone` gives it; the time is that of the whole call with latents as
+output, their turns interleaved, and the best round counts. On one thread (the default) it is the
+processor's, so that other jobs on the machine count little.
 
-Quality: DDIM and DPM-Solver++ by passes of the U-Net and by their distance from DDIM at 500 steps,
-from the same noise. `--backbone` names a trained prior (AudioLDM 2, or what `art2mus toy` writes).
-A random U-Net says nothing about solvers: without a trained one, the denoiser of two Gaussians is
-taken, which is known exactly.
+Quality: DDIM and DPM-Solver++ by passes of the U-Net and by their distance from DDIM at 999 steps,
+all that the schedule has, from the same noise. `--backbone` names a trained prior (AudioLDM 2, or
+what `art2mus toy` writes). A random U-Net says nothing about solvers: without a trained one, the
+denoiser of two Gaussians is taken, which is known exactly.
 
 Usage: python -m tests.perf.bench_art2mus_sampling [--steps 2] [--rounds 2] [--batch 1]
            [--items 2] [--guidance 3.5] [--backbone FOLDER] [--threads 1]
@@ -19,8 +19,8 @@ Usage: python -m tests.perf.bench_art2mus_sampling [--steps 2] [--rounds 2] [--b
 from __future__ import annotations
 
 import argparse
+import copy
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from diffusers.utils import logging as diffusers_logging
 
 from art2mus.aligner import ImageAligner
 from art2mus.backbone import Backbone
+from art2mus.backbone.parts import faster
 from art2mus.conditioning import Conditioning, PromptEncoder
 from art2mus.pipeline import Art2MusPipeline
 from art2mus.sampling.denoise import denoise
@@ -38,6 +39,7 @@ from art2mus.sampling.noise import starting_noise
 from art2mus.sampling.schedulers import make_scheduler, set_steps
 from tests.art2mus.tiny_backbone import write_tiny_backbone
 from tests.perf import full_size
+from tests.perf.turns import best
 
 SOLVERS = (
     ("ddim", 200),
@@ -50,18 +52,6 @@ SOLVERS = (
 )
 
 
-def best(rounds: int, calls: list[Callable[[], object]]) -> list[float]:
-    """Return each call's best time in seconds, their turns interleaved, after one round unseen."""
-    times: list[list[float]] = [[] for _ in calls]
-    for number in range(rounds + 1):
-        for call, taken in zip(calls, times, strict=True):
-            began = time.process_time()
-            call()
-            if number:
-                taken.append(time.process_time() - began)
-    return [min(taken) for taken in times]
-
-
 def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
     """Print both pipelines' seconds a call, with guidance."""
     diffusers_logging.disable_progress_bar()
@@ -71,7 +61,8 @@ def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
     backbone = Backbone.open(path)
     torch.manual_seed(0)
     unet = full_size.unet().eval().requires_grad_(False)
-    theirs.unet = unet
+    theirs.unet = copy.deepcopy(unet)
+    unet = faster(unet, "unet")
     parts = (backbone.language_model, unet, backbone.vae, backbone.vocoder, backbone.scheduler)
     ours: Any = Art2MusPipeline(ImageAligner(1024, 16, backbone.hidden_dim).eval(), *parts)
     for pipe in (theirs, ours):
@@ -132,15 +123,15 @@ def speed(folder: Path, steps: int, rounds: int, batch: int) -> None:
 
 
 def solvers(name: str | None, items: int, guidance: float) -> None:
-    """Print each solver's passes of the U-Net and its distance from DDIM at 500 steps."""
+    """Print each solver's passes of the U-Net and its distance from DDIM at 999 steps."""
     if name is None:
-        print("two Gaussians, exactly known (no --backbone): root mean square from DDIM-500")
+        print("two Gaussians, exactly known (no --backbone): root mean square from DDIM-999")
         sampler = gaussians(items)
     else:
         backbone = Backbone.open(name)
-        print(f"{backbone.name}: root mean square of latents from DDIM-500, guidance {guidance:g}")
+        print(f"{backbone.name}: root mean square of latents from DDIM-999, guidance {guidance:g}")
         sampler = prior(backbone, items, guidance)
-    reference = sampler("ddim", 500)
+    reference = sampler("ddim", 999)
     scale = float(reference.square().mean().sqrt())
     print(f"{'solver':14} {'passes':>7} {'distance':>9} {'relative':>9}")
     for solver, steps in SOLVERS:
