@@ -35,12 +35,34 @@ def _quiet(line: str) -> None:
     """Hear nothing."""
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+needs_serving = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("fastapi", "uvicorn", "openai", "accelerate")),
     reason="needs transformers[serving]",
 )
-def test_transformers_serve_takes_what_we_send(tmp_path: Path) -> None:
+
+
+@needs_serving
+def test_a_hub_cache_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file/hub"))
+    setup = _setup("fuser", "qwen3-14b", checkpoint=str(write_tiny_chat(tmp_path / "tiny")))
+    with (
+        pytest.raises(ArtsoundError, match=r"file/hub.*set HF_HOME"),
+        start(setup, tmp_path / "log", _quiet),
+    ):
+        pass
+
+
+@pytest.mark.slow
+@needs_serving
+def test_transformers_serve_takes_what_we_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine that has downloaded nothing: here, and in the server, which inherits it.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf/hub"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf/hub"))
     weights = write_tiny_chat(tmp_path / "tiny")
     setup = _setup(
         "fuser",
