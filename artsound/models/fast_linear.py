@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from artsound.cpuinfo import cpuinfo
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -29,7 +30,6 @@ _NARROWEST: Final = 8  # inputs or outputs
 _IMAGES: Final = 16
 # Zen 5, of which an EPYC was measured. The AVX-512 units of Zen 4 are no wider than those of AVX2.
 _FIRST_FAMILY: Final = 26
-_CPUINFO: Final = Path("/proc/cpuinfo")
 
 
 def speed_up(network: Network) -> Network:
@@ -48,10 +48,7 @@ def mkl_is_slow() -> bool:
 
     Linux says what the processor is; elsewhere it is not asked.
     """
-    try:
-        cpu = _CPUINFO.read_text("utf-8", errors="replace")
-    except OSError:
-        return False
+    cpu = cpuinfo()
     family = re.search(r"^cpu family\s*:\s*(\d+)$", cpu, re.MULTILINE)
     amd = "AuthenticAMD" in cpu and family is not None and int(family[1]) >= _FIRST_FAMILY
     backends: Any = torch.backends  # not typed

@@ -8,11 +8,11 @@ gets the same result from every product: in float32 or bfloat16, on a CPU or a G
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from artsound.cpuinfo import cpuinfo
 from artsound.errors import UsageError
 from artsound.pairing.faiss_product import FaissProduct
 from artsound.pairing.shortlist import Product
@@ -67,8 +67,5 @@ def product_for(columns: Vectors, backend: str, rows: int) -> Product:
 
 def computes_in_bfloat16() -> bool:
     """Return whether the CPU multiplies bfloat16 itself; without that it is slower than float32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text("utf-8").split()
-    except OSError:
-        return False
+    flags = cpuinfo().split()
     return "avx512_bf16" in flags or "amx_bf16" in flags

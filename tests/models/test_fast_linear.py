@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from artsound import cpuinfo
 from artsound.models import fast_linear
 from artsound.models.fast_linear import as_convolutions, linear, mkl_is_slow, speed_up
 
@@ -320,11 +321,11 @@ def test_the_processor_decides(
     backends: Any = torch.backends
     if not (backends.mkl.is_available() and backends.mkldnn.is_available()):
         pytest.skip("this torch has not both libraries")
-    cpuinfo = tmp_path / "cpuinfo"
+    where = tmp_path / "cpuinfo"
     lines = (b"processor\t: 0", b"vendor_id\t: " + vendor, b"cpu family\t: %d" % family)
-    cpuinfo.write_bytes(b"\n".join((*lines, b"model name\t: a brand of its own \xae", b"")))
-    monkeypatch.setattr(fast_linear, "_CPUINFO", cpuinfo)
+    where.write_bytes(b"\n".join((*lines, b"model name\t: a brand of its own \xae", b"")))
+    monkeypatch.setattr(cpuinfo, "_WHERE", where)
     monkeypatch.setattr(backends.cpu, "get_cpu_capability", lambda: capability)
     assert mkl_is_slow.__wrapped__() is slow
-    monkeypatch.setattr(fast_linear, "_CPUINFO", tmp_path / "none")
+    monkeypatch.setattr(cpuinfo, "_WHERE", tmp_path / "none")
     assert mkl_is_slow.__wrapped__() is False
