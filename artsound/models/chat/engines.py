@@ -66,6 +66,28 @@ def serve_command(setup: Setup, weights: Path, port: int) -> list[str]:
     return [*command, *settings.serve_args]
 
 
+def prepare_engine(setup: Setup) -> None:
+    """Make what an engine does not start without: for transformers the folder of the Hub's cache.
+
+    A machine that has downloaded nothing lacks it; `transformers serve` then fails to list models,
+    and so would never seem to be up.
+
+    Raises:
+        ArtsoundError: it cannot be made; says what to do instead.
+    """
+    if setup.settings.engine != "transformers":
+        return
+    from huggingface_hub import constants
+
+    try:
+        Path(constants.HF_HUB_CACHE).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtsoundError(
+            f"transformers needs the folder of the Hub's cache, which cannot be made ({error}): set"
+            " HF_HOME to a folder that can be written"
+        ) from error
+
+
 def serve_environment(setup: Setup) -> dict[str, str]:
     """Return the environment of a server: without keys, and telling nobody of its use."""
     dropped = {setup.settings.api_key_env, "VLLM_API_KEY", "OPENAI_API_KEY"}

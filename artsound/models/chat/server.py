@@ -103,19 +103,19 @@ class Server:
         """
         until = time.monotonic() + timeout_s
         client = ChatClient(self.url, self.name, retries=0)
-        found = "it was not asked"
+        said = "it was not asked"
         try:
             while True:
                 self.raise_if_dead(_POLL_S)
                 if time.monotonic() > until:
                     raise ArtsoundError(
                         f"the server of {self.name} does not answer after {timeout_s:.0f} s"
-                        f" ({found}): see {self.log}, or raise models.{self.name}.serve_timeout_s"
+                        f" ({said}): see {self.log}, or raise models.{self.name}.serve_timeout_s"
                     )
                 try:
                     client.models()
                 except EndpointError as error:
-                    found = str(error)
+                    said = str(error)
                 else:
                     return
         finally:

@@ -8,9 +8,14 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from artsound.errors import ArtsoundError, UsageError
+from artsound.errors import UsageError
 from artsound.models.chat.captioners import ChatArtworkCaptioner, ChatFuser, ChatSegmentCaptioner
-from artsound.models.chat.engines import engine_command, serve_command, serve_environment
+from artsound.models.chat.engines import (
+    engine_command,
+    prepare_engine,
+    serve_command,
+    serve_environment,
+)
 from artsound.models.chat.server import Server, free_port
 from artsound.models.setup import Setup
 
@@ -65,29 +70,12 @@ def start(setup: Setup, log: Path, say: Say) -> Iterator[Server]:
     """
     port = free_port()
     command = serve_command(setup, setup.checkpoint(), port)
-    if setup.settings.engine == "transformers":
-        _make_hub_cache()
+    prepare_engine(setup)
     say(f"starting {setup.settings.engine} for {setup.name}; its log: {log}")
     with Server(command, port, serve_environment(setup), log, setup.name) as server:
         server.wait(setup.settings.serve_timeout_s)
         check(replace(setup, served_at=server.url, cache=None))
         yield server
-
-
-def _make_hub_cache() -> None:
-    """Make the Hub's cache, which a machine that has downloaded nothing lacks.
-
-    Without it `transformers serve` cannot list models, and so would never seem to be up.
-    """
-    from huggingface_hub import constants
-
-    try:
-        Path(constants.HF_HUB_CACHE).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArtsoundError(
-            f"transformers needs the folder of the Hub's cache, which cannot be made: {error}; set"
-            " HF_HOME to a folder that can be written"
-        ) from error
 
 
 def _model(setup: Setup) -> ChatModel:
