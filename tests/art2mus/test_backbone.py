@@ -18,8 +18,8 @@ from art2mus.backbone import Backbone
 from art2mus.backbone.files import PARTS
 from art2mus.rollout import rollout
 from artsound.errors import ArtsoundError, UsageError
-from artsound.models import fast_linear
 from tests.art2mus.tiny_backbone import HIDDEN, TEXT, write_tiny_backbone
+from tests.models.always_fast import always_fast
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +83,7 @@ def test_reads_the_weights_that_diffusers_reads(folder: Path) -> None:
 def test_the_faster_forms_compute_what_the_plain_ones_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: True)
-    for threshold in ("_FEWEST_ROWS", "_LEAST_WORK", "_NARROWEST"):
-        monkeypatch.setattr(fast_linear, threshold, 1)
-    product, taken = fast_linear._product, []
-
-    def counted(*given: Any) -> torch.Tensor:
-        taken.append(given)
-        return product(*given)
-
-    monkeypatch.setattr(fast_linear, "_product", counted)
+    taken = always_fast(monkeypatch)
     backbone = Backbone.open(folder)
     kinds: tuple[Any, Any] = (AudioLDM2UNet2DConditionModel, GPT2Model)
     plain = [

@@ -24,10 +24,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import torch
@@ -38,6 +36,7 @@ from art2mus.backbone.parts import faster
 from art2mus.diffusion import add_noise, noise_loss
 from art2mus.training.objective import Objective
 from tests.perf import full_size
+from tests.perf.turns import best
 
 KINDS: Final = ("ours", "straightforward", "bare", "bare_ours")
 TOKENS: Final = 16
@@ -167,24 +166,6 @@ class Step:
         self.loa.grad = None
 
 
-def seconds(step: Step, device: str) -> float:
-    """Take one step: the processor's seconds on one thread of a CPU, else the clock's."""
-    if device == "cpu" and torch.get_num_threads() == 1:
-        began = time.process_time()
-        step.take()
-        return time.process_time() - began
-    began = _clock(device)
-    step.take()
-    return _clock(device) - began
-
-
-def _clock(device: str) -> float:
-    """Return the time when all that was asked for is done."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 def peak(kind: str, options: argparse.Namespace) -> float:
     """Return the peak memory of a process that takes two steps, in GiB."""
     command = [sys.executable, "-m", "tests.perf.bench_art2mus_training", "--peak", kind]
@@ -223,20 +204,13 @@ def main() -> None:
     steps = {kind: Step(kind, parts, options.batch) for kind in KINDS}
     sizes = {name: sum(p.numel() for p in getattr(parts, name).parameters()) for name in PARTS}
     print(", ".join(f"{name} {size / 1e6:.1f} M" for name, size in sizes.items()))
-    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for number in range(options.rounds + 1):
-        for kind, step in steps.items():
-            spent = seconds(step, options.device)
-            if number:  # the first round warms up
-                taken[kind].append(spent)
-    best = SimpleNamespace(**{kind: min(times) for kind, times in taken.items()})
+    times = best(options.rounds, [step.take for step in steps.values()], options.device)
     del steps, parts
     where = f"{options.device}, batch {options.batch}, {options.threads} threads"
     print(f"{where}\n{'':16} {'s/step':>8} {'steps/s':>8} {'ours':>8} {'peak GiB':>9}")
-    for kind in KINDS:
-        spent = getattr(best, kind)
+    for kind, spent in zip(KINDS, times, strict=True):
         memory = "" if options.no_memory else f"{peak(kind, options):9.1f}"
-        print(f"{kind:16} {spent:8.2f} {1 / spent:8.3f} {spent / best.ours:7.2f}x {memory}")
+        print(f"{kind:16} {spent:8.2f} {1 / spent:8.3f} {spent / times[0]:7.2f}x {memory}")
 
 
 if __name__ == "__main__":

@@ -8,17 +8,25 @@ from collections.abc import Callable, Sequence
 import torch
 
 
-def best(rounds: int, calls: Sequence[Callable[[], object]]) -> list[float]:
+def best(rounds: int, calls: Sequence[Callable[[], object]], device: str = "cpu") -> list[float]:
     """Return each call's best time in seconds, in turns, after one round that does not count.
 
-    On one thread it is the processor's time, on more the clock's.
+    On one thread of a CPU it is the processor's time, else the clock's.
     """
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     times: list[list[float]] = [[] for _ in calls]
     for number in range(rounds + 1):
         for call, taken in zip(calls, times, strict=True):
-            began = clock()
+            began = _now(device)
             call()
             if number:
-                taken.append(clock() - began)
+                taken.append(_now(device) - began)
     return [min(taken) for taken in times]
+
+
+def _now(device: str) -> float:
+    """Return the time when all that was asked for is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif torch.get_num_threads() == 1:
+        return time.process_time()
+    return time.perf_counter()

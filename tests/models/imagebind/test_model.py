@@ -23,6 +23,7 @@ from artsound.models.imagebind.transformer import Block
 from artsound.models.imagebind_official import OfficialImageBind
 from artsound.models.registry import Models
 from artsound.models.settings import ModelSettings
+from tests.models.always_fast import always_fast
 from tests.models.imagebind import tiny
 from tests.models.tiny_bpe import clip_vocabulary, write_vocabulary
 
@@ -85,16 +86,7 @@ def test_the_faster_products_give_the_same_vectors(
 
     monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: False)
     plain = vectors(model)
-    monkeypatch.setattr(fast_linear, "mkl_is_slow", lambda: True)
-    for threshold in ("_FEWEST_ROWS", "_LEAST_WORK", "_NARROWEST"):
-        monkeypatch.setattr(fast_linear, threshold, 1)
-    product, taken = fast_linear._product, []
-
-    def counted(*given: Any) -> torch.Tensor:
-        taken.append(given)
-        return product(*given)
-
-    monkeypatch.setattr(fast_linear, "_product", counted)
+    taken = always_fast(monkeypatch)
     path = folder / "imagebind_huge.pth"
     fast = ImageBind.from_checkpoint(path, tiny.CONFIG, tokenizer=folder / "tokenizer")
     for found, expected in zip(vectors(fast), plain, strict=True):
